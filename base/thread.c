@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/thread.h"
+
+#include "base/memory.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct start {
+    void (*run)(void *context);
+    void *context;
+    char name[16];
+};
+
+static void *thread_main(void *argument)
+{
+    struct start start = *(struct start *)argument;
+    free(argument);
+    pthread_setname_np(pthread_self(), start.name);
+    start.run(start.context);
+    return NULL;
+}
+
+int thread_start(struct thread *thread, void (*run)(void *context), void *context, const char *name_format, ...)
+{
+    struct start *start = memory_alloc(sizeof *start);
+    start->run = run;
+    start->context = context;
+    va_list arguments;
+    va_start(arguments, name_format);
+    vsnprintf(start->name, sizeof start->name, name_format, arguments);
+    va_end(arguments);
+
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&thread->pthread, NULL, thread_main, start);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result != 0)
+        free(start);
+    return -result;
+}
+
+void thread_join(struct thread *thread)
+{
+    pthread_join(thread->pthread, NULL);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Named threads. The name (15 characters at most are shown by the system) is what ps, gdb and the log show.
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+
+struct thread {
+    pthread_t pthread;
+};
+
+// Starts run(context) on a thread of that name (printf form), with every signal blocked: signals belong to main.
+// Returns 0 or -errno.
+int thread_start(struct thread *thread, void (*run)(void *context), void *context, const char *name_format, ...)
+    __attribute__((format(printf, 4, 5), warn_unused_result));
+
+// Waits for its end.
+void thread_join(struct thread *thread);
+
+#endif
