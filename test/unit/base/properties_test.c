@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/properties.h"
+
+#include "test/unit/suite.h"
+
+#include <errno.h>
+
+static struct properties parse(const char *text)
+{
+    struct properties properties = {0};
+    CU_ASSERT_EQUAL(properties_parse(&properties, view_of_string(text)), 0);
+    return properties;
+}
+
+static void expect(const char *text, const char *key, const char *value)
+{
+    struct properties properties = parse(text);
+    const char *found = properties_get(&properties, key);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
+    CU_ASSERT_STRING_EQUAL(found, value);
+    CU_ASSERT_EQUAL(properties.count, 1);
+    properties_fini(&properties);
+}
+
+static void separators(void)
+{
+    expect("a=b", "a", "b");
+    expect("a:b", "a", "b");
+    expect("a b", "a", "b");
+    expect("  a \t = \f b c  ", "a", "b c  ");
+    expect("a = = b", "a", "= b");
+    expect("a\r\n", "a", "");
+    expect("a=", "a", "");
+    expect("=b", "", "b");
+    expect("a\\ b\\=c\\:d=e", "a b=c:d", "e");
+}
+
+static void continued_lines(void)
+{
+    expect("a=b\\\n   c\\\r\n\td", "a", "bcd");
+    expect("a\\\n  b=c", "ab", "c");
+    expect("a\\\\=b\\\\\n", "a\\", "b\\");
+    expect("a=b\\", "a", "b");
+    expect("a \\\n = b", "a", "b");
+}
+
+static void comments(void)
+{
+    expect("# no = value \\\n! neither\n\n   # nor here\na=b#c", "a", "b#c");
+}
+
+static void escapes(void)
+{
+    expect("a=\\t\\n\\r\\f\\q\\u0041\\u00e9\\u20AC", "a", "\t\n\r\fqA\xC3\xA9\xE2\x82\xAC");
+    expect("a=\\uD83D\\uDE00", "a", "\xF0\x9F\x98\x80");
+    expect("a=\\uD83Dx", "a", "?x");
+    expect("a=\xE9", "a", "\xC3\xA9");
+    struct properties properties = {0};
+    CU_ASSERT_EQUAL(properties_parse(&properties, view_of_string("a=b\nc=\\u12")), -EINVAL);
+    CU_ASSERT_STRING_EQUAL(properties_get(&properties, "a"), "b");
+    properties_fini(&properties);
+}
+
+static void later_values_win(void)
+{
+    struct properties properties = parse("a=1\nb=2\na=3\n");
+    CU_ASSERT_EQUAL(properties.count, 2);
+    CU_ASSERT_STRING_EQUAL(properties_get(&properties, "a"), "3");
+    CU_ASSERT(properties_remove(&properties, "a"));
+    CU_ASSERT(!properties_remove(&properties, "a"));
+    CU_ASSERT_PTR_NULL(properties_get(&properties, "a"));
+    CU_ASSERT_STRING_EQUAL(properties_get(&properties, "b"), "2");
+    properties_fini(&properties);
+}
+
+SUITE_MAIN("base/properties", {"separators", separators}, {"continued lines", continued_lines}, {"comments", comments},
+           {"escapes", escapes}, {"later values win", later_values_win})
