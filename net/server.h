@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The broker's front door: listeners, and the threads that turn their connections into requests. Per listener one
+// acceptor ("acceptor-NAME") and network_threads poll threads ("net-NAME-0"); for all of them one bounded queue of
+// requests and io_threads handler threads ("handler-0"), which call one function. A full queue stops reading from
+// sockets. Order of calls, all on one thread: server_open, server_start, server_stop, server_destroy.
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
+
+#include "net/endpoint.h"
+#include "net/request.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct server;
+
+// Kafka's keys; the caller keeps the strings and the list until server_open returns.
+struct server_config {
+    const struct endpoint_list *listeners;
+    const char *inter_broker_listener;        // its connections are taken beyond max_connections, or NULL
+    int network_threads;                      // num.network.threads, per listener
+    int io_threads;                           // num.io.threads
+    int queued_requests_max;                  // queued.max.requests
+    int32_t request_size_max;                 // socket.request.max.bytes
+    size_t request_arena_max;                 // bytes that decoding and answering one request may take; 0: 256 MB
+    int send_buffer_bytes;                    // socket.send.buffer.bytes, -1: the system's
+    int receive_buffer_bytes;                 // socket.receive.buffer.bytes, -1: the system's
+    int listen_backlog;                       // socket.listen.backlog.size
+    int64_t idle_ms_max;                      // connections.max.idle.ms, -1: never closed
+    int connections_max;                      // max.connections
+    int connections_per_ip_max;               // max.connections.per.ip
+    const char *connections_per_ip_overrides; // max.connections.per.ip.overrides, "host:5,10.0.0.1:7", NULL or ""
+};
+
+// Kafka's defaults, with no listeners.
+void server_config_init(struct server_config *config);
+
+// Binds and listens on every listener, so that ports are known and clients queue up, but serves nobody yet. Returns 0,
+// or -errno with a reason for people in *reason (free() it), naming the listener.
+int server_open(const struct server_config *config, struct server **server, char **reason)
+    __attribute__((warn_unused_result));
+
+// The listeners with their real ports; lives as long as the server.
+const struct endpoint_list *server_endpoints(const struct server *server);
+
+// Starts the threads. handle(context, request) runs on the handler threads, several at a time, and owns the request
+// (net/request.h). Returns 0 or -errno; after an error server_destroy is the only call left.
+int server_start(struct server *server, void (*handle)(void *context, struct request *request), void *context)
+    __attribute__((warn_unused_result));
+
+// Orderly end: closes the listeners and all connections without a request, lets those that were accepted be answered
+// until the deadline (clock_monotonic_ms), then closes the rest. When it returns the handler runs no more and will not
+// be called again. Returns how many requests still wait for their owner's answer; each of them must still be ended
+// (request_close is best, nothing is sent any more) before server_destroy.
+size_t server_stop(struct server *server, int64_t deadline_ms);
+
+// Stops first if need be, at once. NULL is fine.
+void server_destroy(struct server **server);
+
+// For metrics: connections open now, requests waiting in the queue.
+size_t server_connection_count(const struct server *server);
+size_t server_queued_request_count(const struct server *server);
+
+#endif
