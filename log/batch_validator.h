@@ -40,11 +40,12 @@ struct batch_record_error {
 
 // What came out. On an error only the last four fields are set.
 struct batch_verdict {
-    struct view batch;                  // the bytes to append: those given, changed in place, or new ones in the arena
-    struct batch_header header;         // of `batch`
+    uint8_t *bytes; // the batch to append: the one given, changed in place, or a new one in the arena
+    size_t size;
+    struct batch_header header;         // of those bytes
     int64_t max_timestamp;              // the largest of the records
     int64_t max_timestamp_offset_delta; // of the batch's last record: what the time index refers to
-    bool is_rebuilt;                    // `batch` is not the bytes given
+    bool is_rebuilt;                    // they are not the bytes given
     const char *error_message;          // for people, or NULL where Apache Kafka sends none
     struct batch_record_error *record_errors;
     int32_t record_error_count;

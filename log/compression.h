@@ -19,7 +19,8 @@ enum compression_codec {
     COMPRESSION_LZ4 = 3,
     COMPRESSION_ZSTD = 4
 };
-enum { COMPRESSION_CODEC_COUNT = 5, COMPRESSION_LEVEL_DEFAULT = INT32_MIN };
+#define COMPRESSION_CODEC_COUNT 5
+#define COMPRESSION_LEVEL_DEFAULT INT32_MIN
 
 // "none", "gzip", "snappy", "lz4", "zstd".
 const char *compression_codec_name(enum compression_codec codec);

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+// Without a codec a record is parsed where it lies, and its length is checked against its contents. A compressed one is
+// read from the stream into a buffer of its own size at most (record_reader_next), or walked over through a small
+// window (record_reader_skip), which like Apache Kafka's partial reader does not hold the contents against the length.
+#include "log/record.h"
+
+#include "base/memory.h"
+#include "log/compression.h"
+
+#include <stdlib.h>
+
+#define WINDOW_SIZE_MIN (16 * 1024)
+
+struct record_reader {
+    struct batch_header header;
+    int32_t read_count;
+    struct decompressor *decompressor; // NULL without a codec
+    struct view rest;                  // without a codec: what was not read yet
+    uint8_t *window;                   // with one: decompressed bytes from window_start to window_end
+    size_t window_start, window_end, window_capacity;
+    size_t record_size_max;
+};
+
+int varint_decode(const uint8_t *bytes, size_t size, int32_t *value)
+{
+    uint32_t result = 0;
+    for (size_t i = 0; i < 5; i++) {
+        if (i == size)
+            return 0;
+        result |= (uint32_t)(bytes[i] & 0x7f) << (7 * i);
+        if (!(bytes[i] & 0x80)) {
+            *value = (int32_t)(result >> 1) ^ -(int32_t)(result & 1);
+            return (int)i + 1;
+        }
+    }
+    return -1;
+}
+
+int varlong_decode(const uint8_t *bytes, size_t size, int64_t *value)
+{
+    uint64_t result = 0;
+    for (size_t i = 0; i < 10; i++) {
+        if (i == size)
+            return 0;
+        result |= (uint64_t)(bytes[i] & 0x7f) << (7 * i);
+        if (!(bytes[i] & 0x80)) {
+            *value = (int64_t)(result >> 1) ^ -(int64_t)(result & 1);
+            return (int)i + 1;
+        }
+    }
+    return -1;
+}
+
+size_t varlong_encode(uint8_t *bytes, int64_t value)
+{
+    uint64_t zigzag = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    size_t count = 0;
+    while (zigzag >= 0x80) {
+        bytes[count++] = (uint8_t)(zigzag | 0x80);
+        zigzag >>= 7;
+    }
+    bytes[count++] = (uint8_t)zigzag;
+    return count;
+}
+
+size_t varint_encode(uint8_t *bytes, int32_t value)
+{
+    return varlong_encode(bytes, value);
+}
+
+struct record_reader *record_reader_create(struct view batch, const struct batch_header *header, size_t record_size_max)
+{
+    struct view payload = view_of(batch.data + BATCH_HEADER_SIZE, batch.size - BATCH_HEADER_SIZE);
+    struct record_reader *reader = memory_alloc(sizeof *reader);
+    reader->header = *header;
+    reader->record_size_max = record_size_max;
+    int codec = header->attributes & BATCH_CODEC_MASK;
+    if (codec == COMPRESSION_NONE) {
+        reader->rest = payload;
+        return reader;
+    }
+    reader->decompressor = decompressor_create(codec, payload);
+    if (reader->decompressor == NULL) {
+        free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void record_reader_destroy(struct record_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    decompressor_destroy(reader->decompressor);
+    free(reader->window);
+    free(reader);
+}
+
+// A cursor over bytes that are all there. The first failure sticks.
+struct cursor {
+    struct view rest;
+    enum record_result failure; // RECORD_FOUND: none yet
+};
+
+static int64_t cursor_take_number(struct cursor *cursor, bool is_long)
+{
+    int32_t number = 0;
+    int64_t long_number = 0;
+    int taken = is_long ? varlong_decode(cursor->rest.data, cursor->rest.size, &long_number)
+                        : varint_decode(cursor->rest.data, cursor->rest.size, &number);
+    if (taken <= 0) {
+        if (cursor->failure == RECORD_FOUND)
+            cursor->failure = taken < 0 ? RECORD_UNREADABLE : RECORD_INVALID;
+        cursor->rest.size = 0;
+        return 0;
+    }
+    cursor->rest = view_of(cursor->rest.data + taken, cursor->rest.size - (size_t)taken);
+    return is_long ? long_number : number;
+}
+
+// A negative length is null, as Apache Kafka reads it.
+static struct view cursor_take_bytes(struct cursor *cursor)
+{
+    int64_t size = cursor_take_number(cursor, false);
+    if (size < 0 || cursor->failure != RECORD_FOUND)
+        return VIEW_NULL;
+    if ((uint64_t)size > cursor->rest.size) {
+        cursor->failure = RECORD_INVALID;
+        return VIEW_NULL;
+    }
+    struct view bytes = view_of(cursor->rest.data, (size_t)size);
+    cursor->rest = view_of(cursor->rest.data + size, cursor->rest.size - (size_t)size);
+    return bytes;
+}
+
+static void cursor_take_headers(struct cursor *cursor, struct record *record)
+{
+    int64_t count = cursor_take_number(cursor, false);
+    // Each header has two bytes at least, so a count beyond that is refused before the loop.
+    if (count < 0 || (uint64_t)count > cursor->rest.size / 2) {
+        if (cursor->failure == RECORD_FOUND)
+            cursor->failure = RECORD_INVALID;
+        return;
+    }
+    const uint8_t *start = cursor->rest.data;
+    for (int64_t i = 0; i < count && cursor->failure == RECORD_FOUND; i++) {
+        struct view key = cursor_take_bytes(cursor);
+        cursor_take_bytes(cursor);
+        if (view_is_null(key) && cursor->failure == RECORD_FOUND)
+            cursor->failure = RECORD_INVALID;
+    }
+    record->header_count = (int32_t)count;
+    record->headers = view_of(start, (size_t)(cursor->rest.data - start));
+}
+
+static void record_set_place(const struct batch_header *header, struct record *record, int64_t timestamp_delta,
+                             int32_t offset_delta)
+{
+    record->offset_delta = offset_delta;
+    record->offset = header->base_offset + offset_delta;
+    // The sum may wrap for a hostile delta; like Java's it then simply is some other time.
+    record->timestamp = batch_has_log_append_time(header)
+                            ? header->max_timestamp
+                            : (int64_t)((uint64_t)header->base_timestamp + (uint64_t)timestamp_delta);
+}
+
+// `body`: exactly what the record's length says.
+static enum record_result parse_body(const struct batch_header *header, struct view body, struct record *record)
+{
+    if (body.size == 0)
+        return RECORD_INVALID;
+    struct cursor cursor = {view_of(body.data + 1, body.size - 1), RECORD_FOUND}; // behind the attributes
+    int64_t timestamp_delta = cursor_take_number(&cursor, true);
+    int32_t offset_delta = (int32_t)cursor_take_number(&cursor, false);
+    *record = (struct record){0};
+    record_set_place(header, record, timestamp_delta, offset_delta);
+    record->key = cursor_take_bytes(&cursor);
+    record->value = cursor_take_bytes(&cursor);
+    if (cursor.failure == RECORD_FOUND)
+        cursor_take_headers(&cursor, record);
+    if (cursor.failure == RECORD_FOUND && cursor.rest.size > 0)
+        return RECORD_INVALID;
+    return cursor.failure;
+}
+
+static enum record_result plain_next(struct record_reader *reader, struct record *record)
+{
+    struct cursor cursor = {reader->rest, RECORD_FOUND};
+    int64_t size = cursor_take_number(&cursor, false);
+    if (cursor.failure != RECORD_FOUND)
+        return cursor.failure;
+    if (size < 0 || (uint64_t)size > cursor.rest.size)
+        return RECORD_INVALID;
+    reader->rest = view_of(cursor.rest.data + size, cursor.rest.size - (size_t)size);
+    return parse_body(&reader->header, view_of(cursor.rest.data, (size_t)size), record);
+}
+
+// Makes at least `size` decompressed bytes available in the window, fewer only at the end of the stream.
+static enum record_result window_fill(struct record_reader *reader, size_t size)
+{
+    if (reader->window_end - reader->window_start >= size)
+        return RECORD_FOUND;
+    if (reader->window_start > 0) {
+        memmove(reader->window, reader->window + reader->window_start, reader->window_end - reader->window_start);
+        reader->window_end -= reader->window_start;
+        reader->window_start = 0;
+    }
+    while (reader->window_end < size) {
+        if (reader->window_end == reader->window_capacity) {
+            // Grows with what really arrives, not with what a record's length claims.
+            size_t capacity = reader->window_capacity ? reader->window_capacity * 2 : WINDOW_SIZE_MIN;
+            reader->window = memory_resize(reader->window, capacity, 1);
+            reader->window_capacity = capacity;
+        }
+        ssize_t count = decompressor_read(reader->decompressor, reader->window + reader->window_end,
+                                          reader->window_capacity - reader->window_end);
+        if (count < 0)
+            return RECORD_UNREADABLE;
+        if (count == 0)
+            break;
+        reader->window_end += (size_t)count;
+    }
+    return RECORD_FOUND;
+}
+
+static struct cursor window_cursor(const struct record_reader *reader)
+{
+    return (struct cursor){view_of(reader->window + reader->window_start, reader->window_end - reader->window_start),
+                           RECORD_FOUND};
+}
+
+static enum record_result stream_take_number(struct record_reader *reader, bool is_long, int64_t *number)
+{
+    enum record_result result = window_fill(reader, 10);
+    if (result != RECORD_FOUND)
+        return result;
+    struct cursor cursor = window_cursor(reader);
+    *number = cursor_take_number(&cursor, is_long);
+    reader->window_start = reader->window_end - cursor.rest.size;
+    return cursor.failure;
+}
+
+static enum record_result compressed_next(struct record_reader *reader, struct record *record)
+{
+    int64_t size = 0;
+    enum record_result result = stream_take_number(reader, false, &size);
+    if (result != RECORD_FOUND)
+        return result;
+    if (size < 0 || (uint64_t)size > reader->record_size_max)
+        return RECORD_INVALID;
+    result = window_fill(reader, (size_t)size);
+    if (result != RECORD_FOUND)
+        return result;
+    if (reader->window_end - reader->window_start < (size_t)size)
+        return RECORD_INVALID;
+    struct view body = view_of(reader->window + reader->window_start, (size_t)size);
+    reader->window_start += (size_t)size;
+    return parse_body(&reader->header, body, record);
+}
+
+static enum record_result stream_skip(struct record_reader *reader, int64_t size)
+{
+    while (size > 0) {
+        enum record_result result = window_fill(reader, 1);
+        if (result != RECORD_FOUND)
+            return result;
+        size_t available = reader->window_end - reader->window_start;
+        if (available == 0)
+            return RECORD_INVALID;
+        size_t taken = (uint64_t)size < available ? (size_t)size : available;
+        reader->window_start += taken;
+        size -= (int64_t)taken;
+    }
+    return RECORD_FOUND;
+}
+
+// Length and bytes; *is_null: the length was negative.
+static enum record_result stream_skip_bytes(struct record_reader *reader, bool *is_null)
+{
+    int64_t size = 0;
+    enum record_result result = stream_take_number(reader, false, &size);
+    *is_null = size < 0;
+    return result == RECORD_FOUND ? stream_skip(reader, size) : result;
+}
+
+static enum record_result stream_skip_headers(struct record_reader *reader, struct record *record)
+{
+    int64_t count = 0;
+    enum record_result result = stream_take_number(reader, false, &count);
+    if (result == RECORD_FOUND && count < 0)
+        result = RECORD_INVALID;
+    for (int64_t i = 0; result == RECORD_FOUND && i < count; i++) {
+        bool key_is_null, value_is_null;
+        result = stream_skip_bytes(reader, &key_is_null);
+        if (result == RECORD_FOUND && key_is_null)
+            result = RECORD_INVALID;
+        if (result == RECORD_FOUND)
+            result = stream_skip_bytes(reader, &value_is_null);
+    }
+    record->header_count = (int32_t)count;
+    return result;
+}
+
+static enum record_result compressed_skip(struct record_reader *reader, struct record *record)
+{
+    int64_t size = 0, timestamp_delta = 0, offset_delta = 0;
+    bool key_is_null = true, value_is_null = true;
+    *record = (struct record){0};
+    enum record_result result = stream_take_number(reader, false, &size);
+    if (result == RECORD_FOUND)
+        result = stream_skip(reader, 1);
+    if (result == RECORD_FOUND)
+        result = stream_take_number(reader, true, &timestamp_delta);
+    if (result == RECORD_FOUND)
+        result = stream_take_number(reader, false, &offset_delta);
+    if (result == RECORD_FOUND)
+        result = stream_skip_bytes(reader, &key_is_null);
+    if (result == RECORD_FOUND)
+        result = stream_skip_bytes(reader, &value_is_null);
+    if (result == RECORD_FOUND)
+        result = stream_skip_headers(reader, record);
+    record_set_place(&reader->header, record, timestamp_delta, (int32_t)offset_delta);
+    record->key = key_is_null ? VIEW_NULL : view_of("", 0);
+    record->value = value_is_null ? VIEW_NULL : view_of("", 0);
+    return result;
+}
+
+static enum record_result check_end(struct record_reader *reader)
+{
+    if (reader->decompressor == NULL)
+        return reader->rest.size == 0 ? RECORD_END : RECORD_INVALID;
+    enum record_result result = window_fill(reader, 1);
+    if (result != RECORD_FOUND)
+        return result;
+    return reader->window_start == reader->window_end ? RECORD_END : RECORD_INVALID;
+}
+
+enum record_result record_reader_next(struct record_reader *reader, struct record *record)
+{
+    if (reader->read_count >= reader->header.record_count)
+        return check_end(reader);
+    reader->read_count++;
+    return reader->decompressor == NULL ? plain_next(reader, record) : compressed_next(reader, record);
+}
+
+enum record_result record_reader_skip(struct record_reader *reader, struct record *record)
+{
+    if (reader->decompressor == NULL)
+        return record_reader_next(reader, record);
+    if (reader->read_count >= reader->header.record_count)
+        return check_end(reader);
+    reader->read_count++;
+    return compressed_skip(reader, record);
+}
+
+bool record_header_next(struct view *headers, struct record_header *header)
+{
+    if (headers->size == 0)
+        return false;
+    struct cursor cursor = {*headers, RECORD_FOUND};
+    header->key = cursor_take_bytes(&cursor);
+    header->value = cursor_take_bytes(&cursor);
+    *headers = cursor.rest;
+    return cursor.failure == RECORD_FOUND;
+}
