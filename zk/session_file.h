@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lets a broker that was killed start again at once. The session's id and password are kept in a file of the (first)
+// log directory, readable by the owner only: who has them may end that session. The next start takes the session up and
+// closes it, so that the old registration and /controller vanish, and registers anew. Apache Kafka ignores plain files
+// there. Confined to one thread at a time.
+#ifndef ZK_SESSION_FILE_H
+#define ZK_SESSION_FILE_H
+
+#include "zk/session.h"
+
+#define ZK_SESSION_FILE_NAME "zookeeper-session"
+
+struct zk_session_file;
+
+// Opens or creates DIRECTORY/zookeeper-session and locks it as long as it is open, so that a second process with the
+// same log directory cannot end the first one's session: -EAGAIN then. 0, or another -errno when it cannot be used.
+int zk_session_file_open(const char *directory, struct zk_session_file **file) __attribute__((warn_unused_result));
+
+// Before the broker's own session is opened: ends the session that the file names, if there is one, and empties the
+// file. Waits for the connection timeout at most; when ZooKeeper does not answer, or the session has expired already,
+// nothing happens. What was done is logged.
+void zk_session_file_end_previous(struct zk_session_file *file, const struct zk_session_config *config);
+
+// Replaces what the file says. 0 or -errno.
+int zk_session_file_write(struct zk_session_file *file, struct zk_session_id session)
+    __attribute__((warn_unused_result));
+
+// After the session was ended in order: removes and closes the file. *file may be NULL.
+void zk_session_file_close(struct zk_session_file **file);
+
+#endif
