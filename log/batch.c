@@ -40,11 +40,16 @@ void batch_header_decode(const uint8_t *bytes, struct batch_header *header)
     };
 }
 
+int32_t batch_length(const uint8_t *bytes)
+{
+    return big_endian_load_i32(bytes + AT_LENGTH);
+}
+
 enum batch_state batch_header_read(struct view bytes, struct batch_header *header)
 {
     if (bytes.size < BATCH_OVERHEAD)
         return BATCH_INCOMPLETE;
-    int32_t length = big_endian_load_i32(bytes.data + AT_LENGTH);
+    int32_t length = batch_length(bytes.data);
     if (length < BATCH_LENGTH_MIN)
         return BATCH_CORRUPT;
     if (bytes.size <= AT_MAGIC)

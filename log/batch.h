@@ -73,6 +73,9 @@ enum batch_state batch_header_read(struct view bytes, struct batch_header *heade
 // Reads the header alone, of a batch of magic 2 that may continue beyond `bytes` (at least BATCH_HEADER_SIZE of them).
 void batch_header_decode(const uint8_t *bytes, struct batch_header *header);
 
+// The length field of at least BATCH_OVERHEAD bytes.
+int32_t batch_length(const uint8_t *bytes);
+
 static inline int64_t batch_size(const struct batch_header *header)
 {
     return (int64_t)header->length + BATCH_OVERHEAD;

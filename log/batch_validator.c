@@ -35,8 +35,12 @@ enum kafka_error batch_find_produced(struct view records, int16_t produce_versio
     case BATCH_COMPLETE:
         break;
     case BATCH_OLD_MAGIC:
-    case BATCH_INCOMPLETE:
         return KAFKA_INVALID_RECORD;
+    case BATCH_INCOMPLETE:
+        // A size beyond 2^31-1 fails in Apache Kafka before it is compared with the bytes at hand.
+        return records.size >= BATCH_OVERHEAD && batch_length(records.data) > INT32_MAX - BATCH_OVERHEAD
+                   ? KAFKA_UNKNOWN_SERVER_ERROR
+                   : KAFKA_INVALID_RECORD;
     case BATCH_CORRUPT:
         *message = "The length or the magic of a record batch is not one that exists";
         return KAFKA_CORRUPT_MESSAGE;
