@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The broker: all its parts in one place, and the order in which they start and stop (server/broker.c). Handlers and
+// parts get it as their first argument. The pointers are set while the broker starts, each part before those that use
+// it, and do not change until the threads that use them have ended; what changes later has its own rule below.
+#ifndef SERVER_BROKER_H
+#define SERVER_BROKER_H
+
+#include "base/properties.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct config_changes;
+struct controller;
+struct endpoint_list;
+struct group_coordinator;
+struct log_manager;
+struct metadata_cache;
+struct registration;
+struct replica_manager;
+struct scheduler;
+struct server;
+struct timer;
+struct zk_session;
+
+struct broker {
+    struct config *config;
+    int32_t id;             // broker.id, once it is known
+    const char *cluster_id; // 22 characters, once it is known
+    _Atomic int64_t epoch;  // czxid of our registration; -1 before
+    struct timer *timer;
+    struct scheduler *scheduler;
+    struct zk_session *zk;
+    struct metadata_cache *metadata_cache;
+    struct log_manager *log_manager;
+    struct replica_manager *replica_manager;
+    struct group_coordinator *group_coordinator;
+    struct server *server;
+    const struct endpoint_list *advertised_listeners; // with real ports
+    struct registration *registration;
+    struct controller *controller;
+    struct config_changes *config_changes;
+};
+
+// Starts a broker with these settings (of the file and the command line). Returns NULL when it could not: everything
+// that was started is stopped again, and why was logged.
+struct broker *broker_start(const struct properties *settings);
+
+// Orderly end: moves leadership away, answers what was accepted, closes the logs cleanly, ends the session.
+void broker_stop(struct broker **broker);
+
+// Asks the main thread to stop the broker because it cannot go on (no log directory left, another broker has taken its
+// place). Any thread; the cause was logged by the caller. Returns at once.
+void broker_request_stop(struct broker *broker);
+
+// Waits until the process gets a signal that ends it, or broker_request_stop: then 0, else the signal.
+int broker_wait(struct broker *broker);
+
+#endif
