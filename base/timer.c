@@ -89,7 +89,7 @@ static void timer_run(void *context)
     lock_release(&timer->lock);
 }
 
-int timer_create(const char *name, struct timer **timer)
+int timer_start(const char *name, struct timer **timer)
 {
     struct timer *created = memory_alloc(sizeof *created);
     lock_init(&created->lock, LOCK_TIMER);
@@ -107,7 +107,7 @@ int timer_create(const char *name, struct timer **timer)
     return 0;
 }
 
-void timer_destroy(struct timer **timer)
+void timer_stop(struct timer **timer)
 {
     if (*timer == NULL)
         return;

@@ -19,11 +19,11 @@ struct timer_task {
     size_t position;     // in the heap, from 1; 0: not scheduled
 };
 
-// Starts the thread of that name. Returns 0 or -errno.
-int timer_create(const char *name, struct timer **timer) __attribute__((warn_unused_result));
+// Makes a timer and starts its thread of that name (timer_create is taken by POSIX). Returns 0 or -errno.
+int timer_start(const char *name, struct timer **timer) __attribute__((warn_unused_result));
 
-// Ends the thread; tasks that are scheduled are dropped without being run. NULL is fine.
-void timer_destroy(struct timer **timer);
+// Ends the thread and frees the timer; tasks that are scheduled are dropped without being run. NULL is fine.
+void timer_stop(struct timer **timer);
 
 void timer_task_init(struct timer_task *task, void (*run)(void *context), void *context);
 
