@@ -11,6 +11,7 @@
 #if defined(__clang__)
 #define LOCK_CAPABILITY __attribute__((capability("mutex")))
 #define LOCK_REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
+#define LOCK_REQUIRES_SHARED(...) __attribute__((requires_shared_capability(__VA_ARGS__)))
 #define LOCK_ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
 #define LOCK_ACQUIRE_SHARED(...) __attribute__((acquire_shared_capability(__VA_ARGS__)))
 #define LOCK_RELEASE(...) __attribute__((release_generic_capability(__VA_ARGS__)))
@@ -19,6 +20,7 @@
 #else
 #define LOCK_CAPABILITY
 #define LOCK_REQUIRES(...)
+#define LOCK_REQUIRES_SHARED(...)
 #define LOCK_ACQUIRE(...)
 #define LOCK_ACQUIRE_SHARED(...)
 #define LOCK_RELEASE(...)
