@@ -15,9 +15,9 @@ struct list {
 #define LIST_ELEMENT(pointer, type, field) ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
 
 // for (LIST_EACH(link, &list)): the element of `link` may not be removed inside.
-#define LIST_EACH(link, list)                                                                                          \
-    struct list *link = (list)->next;                                                                                  \
-    link != (list);                                                                                                    \
+#define LIST_EACH(link, head)                                                                                          \
+    struct list *link = (head)->next;                                                                                  \
+    link != (head);                                                                                                    \
     link = link->next
 
 static inline void list_init(struct list *list)

@@ -244,7 +244,8 @@ bool purgatory_watch(struct purgatory *purgatory, const struct delayed_calls *ca
     purgatory->entry_count++;
     entry->references = 3; // the purgatory's, the timer's, ours
     entry->is_checking = true;
-    timer_schedule(purgatory->timer, &entry->task, delay_ms, run_deadline, entry);
+    timer_task_init(&entry->task, run_deadline, entry);
+    timer_schedule(purgatory->timer, &entry->task, delay_ms);
     lock_release(&purgatory->lock);
 
     // What changed between the first look and the watch has woken nobody.

@@ -20,7 +20,6 @@
 
 struct arena;
 struct broker;
-struct log_config;
 struct purgatory;
 struct replica_manager;
 struct request;
@@ -86,9 +85,9 @@ void replica_manager_append(struct replica_manager *manager, struct replica_appe
                             int16_t acks, int32_t timeout_ms, enum append_origin origin, int16_t version,
                             struct arena *arena, void (*done)(void *context), void *context);
 
-// The topic's configuration has changed: gives the new one to its logs here. Any thread that may wait for the disk.
-void replica_manager_configure_topic(struct replica_manager *manager, struct view topic,
-                                     const struct log_config *config);
+// The topic's overrides in the broker's configuration have changed (config_set_topic): gives the new values to its
+// partitions and logs here. Any thread that may wait for the disk.
+void replica_manager_configure_topic(struct replica_manager *manager, struct view topic);
 
 // The purgatory of operations that wait for the metadata cache, keyed by topic name (CreateTopics, DeleteTopics waiting
 // until an UpdateMetadata tells of the topic). Every UpdateMetadata checks the topics that it lists.
