@@ -49,4 +49,7 @@ struct message_schema {
     int16_t flexible_min; // above version_max: never
 };
 
+// All messages, headers and the contents of bytes included; NULL at the end.
+extern const struct message_schema *const message_schemas[];
+
 #endif
