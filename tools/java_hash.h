@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order in which Java's HashMap and HashSet hand out strings: what Kafka's programs do not sort, they print in it.
+// Stateless.
+#ifndef TOOLS_JAVA_HASH_H
+#define TOOLS_JAVA_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// String.hashCode() of UTF-8 text.
+uint32_t java_hash(const char *string);
+
+// The slots of a HashMap that grew to this many entries one by one.
+uint32_t java_hash_capacity(size_t count);
+
+// Compares two strings by the slot that they take in a table of that many slots; 0 when it is the same one (then the
+// one that was put in first comes first).
+int java_hash_compare(const char *a, const char *b, uint32_t capacity);
+
+#endif
