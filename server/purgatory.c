@@ -56,9 +56,8 @@ struct purgatory {
     bool is_closed LOCK_GUARDED;
 };
 
-static void unref_locked(struct entry *entry) LOCK_REQUIRES(entry->purgatory->lock)
+static void unref_locked(struct purgatory *purgatory, struct entry *entry) LOCK_REQUIRES(purgatory->lock)
 {
-    struct purgatory *purgatory = entry->purgatory;
     assert(entry->references > 0);
     if (--entry->references > 0)
         return;
@@ -95,8 +94,8 @@ static void forget(struct purgatory *purgatory, struct entry *entry)
     bool will_not_run = timer_cancel(purgatory->timer, &entry->task);
     lock_acquire(&purgatory->lock);
     if (will_not_run)
-        unref_locked(entry);
-    unref_locked(entry);
+        unref_locked(purgatory, entry);
+    unref_locked(purgatory, entry);
     lock_release(&purgatory->lock);
 }
 
@@ -145,7 +144,7 @@ static void run_deadline(void *context)
     struct purgatory *purgatory = entry->purgatory;
     expire(purgatory, entry);
     lock_acquire(&purgatory->lock);
-    unref_locked(entry); // the timer's
+    unref_locked(purgatory, entry); // the timer's
     lock_release(&purgatory->lock);
 }
 
@@ -172,7 +171,7 @@ void purgatory_close(struct purgatory *purgatory)
         lock_release(&purgatory->lock);
         expire(purgatory, entry);
         lock_acquire(&purgatory->lock);
-        unref_locked(entry);
+        unref_locked(purgatory, entry);
     }
     lock_release(&purgatory->lock);
     if (count > 0)
@@ -251,7 +250,7 @@ bool purgatory_watch(struct purgatory *purgatory, const struct delayed_calls *ca
     // What changed between the first look and the watch has woken nobody.
     bool is_done = evaluate(purgatory, entry);
     lock_acquire(&purgatory->lock);
-    unref_locked(entry);
+    unref_locked(purgatory, entry);
     lock_release(&purgatory->lock);
     return is_done;
 }
@@ -283,7 +282,7 @@ size_t purgatory_check(struct purgatory *purgatory, struct view name)
     for (size_t i = 0; i < found.count; i++) {
         completed += evaluate(purgatory, found.items[i]);
         lock_acquire(&purgatory->lock);
-        unref_locked(found.items[i]);
+        unref_locked(purgatory, found.items[i]);
         lock_release(&purgatory->lock);
     }
     array_fini(&found);
