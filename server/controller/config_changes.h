@@ -4,6 +4,9 @@
 #ifndef SERVER_CONTROLLER_CONFIG_CHANGES_H
 #define SERVER_CONTROLLER_CONFIG_CHANGES_H
 
+#include "base/error.h"
+#include "base/view.h"
+
 struct broker;
 struct config_changes;
 
@@ -20,5 +23,10 @@ void config_changes_destroy(struct config_changes **changes);
 
 // A new ZooKeeper session was opened: everything is read and watched anew. Any thread; returns at once.
 void config_changes_session_opened(struct config_changes *changes);
+
+// Reads the overrides of /config/topics/T (none when there is no such znode) and gives them to the broker's
+// configuration (config_set_topic), which then has the topic's values. Waits for ZooKeeper; any thread that may.
+enum kafka_error config_changes_read_topic(struct broker *broker, struct view topic)
+    __attribute__((warn_unused_result));
 
 #endif
