@@ -43,3 +43,15 @@ int send_list_add_source(struct send_list *list, struct send_source *source, siz
 {
     return piece_add(list, (struct send_piece){.source = source, .size = size});
 }
+
+int send_list_add_message(struct send_list *list, const struct message_pieces *message)
+{
+    for (size_t i = 0; i < message->count; i++) {
+        const struct message_piece *piece = &message->items[i];
+        int result = piece->source != NULL ? send_list_add_source(list, piece->source, piece->size)
+                                           : send_list_add_bytes(list, piece->bytes, piece->size);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}

@@ -6,7 +6,7 @@
 #define NET_SEND_LIST_H
 
 #include "base/arena.h"
-#include "base/view.h"
+#include "net/protocol/message.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -46,6 +46,10 @@ void send_list_init(struct send_list *list, struct arena *arena);
 // Add at the end; size 0 adds nothing. 0, or -ENOMEM when the arena is at its maximum.
 int send_list_add_bytes(struct send_list *list, const void *bytes, size_t size) __attribute__((warn_unused_result));
 int send_list_add_source(struct send_list *list, struct send_source *source, size_t size)
+    __attribute__((warn_unused_result));
+
+// Adds an encoded message; its sources (struct records) are struct send_source.
+int send_list_add_message(struct send_list *list, const struct message_pieces *message)
     __attribute__((warn_unused_result));
 
 #endif

@@ -58,7 +58,7 @@ size_t server_stop(struct server *server, int64_t deadline_ms);
 void server_destroy(struct server **server);
 
 // For metrics: connections open now, requests waiting in the queue.
-size_t server_connection_count(const struct server *server);
-size_t server_queued_request_count(const struct server *server);
+size_t server_connection_count(struct server *server);
+size_t server_queued_request_count(struct server *server);
 
 #endif

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/connection.h"
+
+#include "base/clock.h"
+#include "base/logger.h"
+#include "base/memory.h"
+#include "net/endpoint.h"
+#include "net/poller.h"
+#include "net/protocol/api.h"
+#include "net/service.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FRAME_PREFIX_SIZE = 4,
+    BUFFER_SIZE_MIN = 1024,
+    // A buffer may be this many times as large as what has arrived.
+    BUFFER_GROWTH = 4,
+};
+
+struct connection *connection_of_request(struct request *request)
+{
+    return LIST_ELEMENT(request, struct connection, request);
+}
+
+struct connection *connection_of_link(struct list *link)
+{
+    return LIST_ELEMENT(link, struct connection, link);
+}
+
+struct connection *connection_create(struct service *service, struct poller *poller, struct transport transport,
+                                     const struct request *peer)
+{
+    struct connection *connection = memory_alloc(sizeof *connection);
+    list_init(&connection->link);
+    list_init(&connection->all_link);
+    connection->service = service;
+    connection->poller = poller;
+    connection->transport = transport;
+    atomic_init(&connection->state, CONNECTION_OWNED);
+    atomic_init(&connection->active_ms, clock_monotonic_ms());
+    connection->writable = true;
+    connection->is_new = true;
+    connection->request = *peer;
+    connection->request.connection_id = atomic_fetch_add(&service->next_connection_id, 1);
+    connection->request.principal = "User:ANONYMOUS";
+    return connection;
+}
+
+void connection_destroy(struct connection **connection)
+{
+    struct connection *gone = *connection;
+    *connection = NULL;
+    gone->transport.calls->close(&gone->transport);
+    if (gone->phase != CONNECTION_RECEIVES)
+        arena_fini(&gone->request.arena);
+    buffer_pool_give_back(gone->service->buffers, gone->buffer);
+    connection_limits_leave(&gone->service->limits, gone->request.peer_address);
+    free(gone);
+}
+
+bool connection_claim(struct connection *connection, unsigned events)
+{
+    return (atomic_fetch_or(&connection->state, CONNECTION_OWNED | events) & CONNECTION_OWNED) == 0;
+}
+
+// Takes note of the events that came while the connection was owned.
+static void absorb_events(struct connection *connection)
+{
+    unsigned events = atomic_load_explicit(&connection->state, memory_order_relaxed);
+    if (events == CONNECTION_OWNED)
+        return;
+    events = atomic_exchange(&connection->state, CONNECTION_OWNED);
+    if (events & CONNECTION_HANGUP)
+        connection->hung_up = true;
+    if (events & (CONNECTION_READABLE | CONNECTION_HANGUP))
+        connection->readable = true;
+    if (events & (CONNECTION_WRITABLE | CONNECTION_HANGUP))
+        connection->writable = true;
+}
+
+// False when events came in between: then it is still owned.
+static bool let_go(struct connection *connection)
+{
+    unsigned expected = CONNECTION_OWNED;
+    return atomic_compare_exchange_strong(&connection->state, &expected, 0);
+}
+
+// Room for more bytes of a frame of which `need` bytes are known to come. The buffer never exceeds a few times what has
+// arrived on this connection, now or in its last request: a length is only a promise.
+static bool make_room(struct connection *connection, size_t need)
+{
+    size_t have = connection->filled - connection->start;
+    struct buffer *buffer = &connection->buffer;
+    if (have == 0)
+        connection->start = connection->filled = 0;
+    if (buffer->bytes != NULL && need <= buffer->capacity - connection->start && connection->filled < buffer->capacity)
+        return true;
+    size_t size = have * BUFFER_GROWTH;
+    if (size < connection->last_size + 1)
+        size = connection->last_size + 1; // one more, so that a full buffer tells that there may be more
+    if (size < BUFFER_SIZE_MIN)
+        size = BUFFER_SIZE_MIN;
+    if (have >= FRAME_PREFIX_SIZE && size > need + 1)
+        size = need + 1;
+    if (size > buffer->capacity) {
+        struct buffer larger = buffer_pool_take(connection->service->buffers, size);
+        if (larger.bytes == NULL)
+            return false;
+        if (have > 0)
+            memcpy(larger.bytes, buffer->bytes + connection->start, have);
+        buffer_pool_give_back(connection->service->buffers, *buffer);
+        *buffer = larger;
+    } else if (connection->start > 0) {
+        memmove(buffer->bytes, buffer->bytes + connection->start, have);
+    }
+    connection->start = 0;
+    connection->filled = have;
+    return true;
+}
+
+static enum connection_result refuse(struct connection *connection, const char *why, int32_t size)
+{
+    char host[REQUEST_HOST_SIZE];
+    logger_info("Closing the connection from %s port %u on listener %s: %s (frame of %d bytes, "
+                "socket.request.max.bytes is %d).",
+                request_peer_host(&connection->request, host), connection->request.peer_port,
+                connection->request.listener->listener_name, why, size, connection->service->request_size_max);
+    return CONNECTION_ENDED;
+}
+
+// A frame's length.
+static int32_t read_size(const uint8_t bytes[FRAME_PREFIX_SIZE])
+{
+    return (int32_t)((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]);
+}
+
+// The frame at `start` is complete.
+static enum connection_result take_request(struct connection *connection, int32_t size)
+{
+    if (!request_queue_has_room(&connection->service->queue))
+        return CONNECTION_STALLED;
+    struct request *request = &connection->request;
+    struct view frame = view_of(connection->buffer.bytes + connection->start + FRAME_PREFIX_SIZE, (size_t)size);
+    struct request_header header;
+    if (frame_read_request_header(frame, &header, &request->body) != 0)
+        return refuse(connection, "its request is of no known API and version", size);
+    request->api_key = header.request_api_key;
+    request->api_version = header.request_api_version;
+    request->correlation_id = header.correlation_id;
+    request->client_id = header.client_id;
+    arena_init(&request->arena, connection->service->request_arena_max);
+    send_list_init(&request->response, &request->arena);
+    request->frame_size = frame.size;
+    request->received_ns = clock_monotonic_ns();
+    request->context = NULL;
+    atomic_store_explicit(&connection->active_ms, request->received_ns / 1000000, memory_order_relaxed);
+    connection->frame_size = connection->last_size = FRAME_PREFIX_SIZE + frame.size;
+    connection->phase = CONNECTION_HANDLED;
+    return CONNECTION_REQUESTED;
+}
+
+static enum connection_result receive_some(struct connection *connection, size_t need)
+{
+    if (!request_queue_has_room(&connection->service->queue))
+        return CONNECTION_STALLED;
+    if (!make_room(connection, need))
+        return refuse(connection, "no memory for its request", (int32_t)(need - FRAME_PREFIX_SIZE));
+    bool drained = false;
+    ssize_t received =
+        connection->transport.calls->receive(&connection->transport, connection->buffer.bytes + connection->filled,
+                                             connection->buffer.capacity - connection->filled, &drained);
+    if (received == -EAGAIN) {
+        connection->readable = false;
+        return CONNECTION_WAITS;
+    }
+    if (received <= 0)
+        return CONNECTION_ENDED;
+    connection->filled += (size_t)received;
+    if (drained && !connection->hung_up)
+        connection->readable = false;
+    return CONNECTION_WAITS;
+}
+
+// Until a request is there or nothing more comes now.
+static enum connection_result receive_request(struct connection *connection)
+{
+    for (;;) {
+        size_t have = connection->filled - connection->start;
+        size_t need = FRAME_PREFIX_SIZE;
+        if (have >= FRAME_PREFIX_SIZE) {
+            int32_t size = read_size(connection->buffer.bytes + connection->start);
+            if (size < 0 || size > connection->service->request_size_max)
+                return refuse(connection, "it sent a length that no request may have", size);
+            need += (size_t)size;
+            if (have >= need)
+                return take_request(connection, size);
+        }
+        if (!connection->readable)
+            return CONNECTION_WAITS;
+        enum connection_result result = receive_some(connection, need);
+        if (result != CONNECTION_WAITS)
+            return result;
+    }
+}
+
+// Nothing is left of the request but what follows it in the buffer.
+static void finish_request(struct connection *connection)
+{
+    arena_fini(&connection->request.arena);
+    connection->start += connection->frame_size;
+    assert(connection->start <= connection->filled);
+    connection->phase = CONNECTION_RECEIVES;
+    atomic_store_explicit(&connection->active_ms, clock_monotonic_ms(), memory_order_relaxed);
+}
+
+// An idle connection holds no buffer.
+static void drop_empty_buffer(struct connection *connection)
+{
+    if (connection->start < connection->filled)
+        return;
+    connection->start = connection->filled = 0;
+    buffer_pool_give_back(connection->service->buffers, connection->buffer);
+    connection->buffer = BUFFER_NONE;
+}
+
+// The first step after the request's owner decided. False: close.
+static bool take_end(struct connection *connection)
+{
+    if (connection->end == REQUEST_CLOSED)
+        return false;
+    if (connection->end == REQUEST_SKIPPED) {
+        finish_request(connection);
+        return true;
+    }
+    if (connection->request.response.size > INT32_MAX) {
+        char host[REQUEST_HOST_SIZE];
+        logger_error("Closing the connection from %s: the answer to its request of API %d has %zu bytes, more than a "
+                     "frame can hold.",
+                     request_peer_host(&connection->request, host), connection->request.api_key,
+                     connection->request.response.size);
+        return false;
+    }
+    send_progress_start(&connection->progress, &connection->request.response);
+    connection->phase = CONNECTION_SENDS;
+    return true;
+}
+
+static enum connection_result send_answer(struct connection *connection)
+{
+    int result = connection->transport.calls->send(&connection->transport, &connection->progress);
+    if (result == TRANSPORT_AGAIN)
+        return CONNECTION_YIELDS;
+    if (result == -EAGAIN)
+        connection->writable = false;
+    else if (result != 0)
+        return CONNECTION_ENDED;
+    else
+        finish_request(connection);
+    return CONNECTION_WAITS;
+}
+
+enum connection_result connection_run(struct connection *connection)
+{
+    if (connection->phase == CONNECTION_HANDLED && !take_end(connection))
+        return CONNECTION_ENDED;
+    for (;;) {
+        absorb_events(connection);
+        enum connection_result result = CONNECTION_WAITS;
+        if (connection->phase == CONNECTION_SENDS && connection->writable)
+            result = send_answer(connection);
+        if (result == CONNECTION_WAITS && connection->phase == CONNECTION_RECEIVES) {
+            if (atomic_load_explicit(&connection->service->stop, memory_order_relaxed) != SERVICE_RUNS)
+                return CONNECTION_ENDED;
+            result = receive_request(connection);
+            drop_empty_buffer(connection);
+        }
+        if (result != CONNECTION_WAITS || let_go(connection))
+            return result;
+    }
+}

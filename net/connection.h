@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// One accepted connection: receive a frame, hand its request on, send the answer, again. One thread at a time owns it:
+//
+// - `state` is the baton. A poll thread that sees an event adds the event's bit and OWNED in one step; if OWNED was not
+//   set before, it is the owner now, otherwise the owner will find the bit when it wants to let go, and goes on.
+// - While a request is with its handler, the request is the owner: nobody receives, sends or closes.
+// - Whoever runs the connection (connection_run) keeps it, lets it go or passes it on as the result says.
+// - Only its poll thread destroys it, as the owner.
+//
+// The socket is watched once, edge-triggered for both directions, so that a request costs no epoll_ctl.
+#ifndef NET_CONNECTION_H
+#define NET_CONNECTION_H
+
+#include "base/list.h"
+#include "net/buffer_pool.h"
+#include "net/request.h"
+#include "net/transport.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct poller;
+struct service;
+
+// Bits of the state.
+enum {
+    CONNECTION_OWNED = 1,
+    CONNECTION_READABLE = 2,
+    CONNECTION_WRITABLE = 4,
+    CONNECTION_HANGUP = 8,
+};
+
+enum connection_phase { CONNECTION_RECEIVES, CONNECTION_HANDLED, CONNECTION_SENDS };
+
+// What a request's owner decided.
+enum request_end { REQUEST_ANSWERED, REQUEST_SKIPPED, REQUEST_CLOSED };
+
+// How connection_run left it.
+enum connection_result {
+    CONNECTION_WAITS,     // let go: an event will bring it back
+    CONNECTION_REQUESTED, // still owned: its request goes to the request queue
+    CONNECTION_STALLED,   // still owned: the queue is full; run it again on its poll thread when there is room
+    CONNECTION_YIELDS,    // still owned: sent its share; run it again on its poll thread after others
+    CONNECTION_ENDED,     // still owned: its poll thread destroys it
+};
+
+struct connection {
+    struct list link;     // in one list of its owner: inbox, queue, answered …
+    struct list all_link; // in the poll thread's list of all
+    struct service *service;
+    struct poller *poller;
+    struct transport transport;
+    atomic_uint state;
+    atomic_int_fast64_t active_ms; // clock_monotonic_ms() of the last bytes or answer
+
+    // The owner's.
+    enum connection_phase phase;
+    enum request_end end;    // once the request is ended
+    bool readable, writable; // worth trying
+    bool hung_up;            // the peer's end is near: receive until it shows
+    bool is_new;             // not yet watched
+    struct buffer buffer;
+    size_t start, filled; // received and not yet handled: bytes start to filled
+    size_t last_size;     // of the last whole frame with its prefix: what the next buffer may be before bytes prove it
+    size_t frame_size;    // with its prefix, while a request is handled
+    struct send_progress progress;
+    struct request request;
+};
+
+// Takes over the socket. Owned by the caller, in phase RECEIVES, not watched. `peer` holds the listener and the peer's
+// address.
+struct connection *connection_create(struct service *service, struct poller *poller, struct transport transport,
+                                     const struct request *peer);
+
+// By the owner, on the poll thread, with the request ended: closes and frees.
+void connection_destroy(struct connection **connection);
+
+// Adds event bits. Returns true when the caller has become the owner.
+bool connection_claim(struct connection *connection, unsigned events);
+
+// By the owner, or by whom the request's end was given to: does what can be done without waiting.
+enum connection_result connection_run(struct connection *connection);
+
+struct connection *connection_of_request(struct request *request);
+struct connection *connection_of_link(struct list *link);
+
+#endif

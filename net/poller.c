@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/poller.h"
+
+#include "base/clock.h"
+#include "base/logger.h"
+#include "net/connection.h"
+#include "net/socket_calls.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_PER_WAIT = 64,
+    SWEEPS_PER_IDLE_TIME = 8,
+    SWEEP_INTERVAL_MS_MIN = 10,
+    SWEEP_INTERVAL_MS_MAX = 30000,
+};
+
+int poller_init(struct poller *poller, struct service *service)
+{
+    *poller = (struct poller){.service = service, .epoll_fd = -1, .wake_fd = -1};
+    lock_init(&poller->lock, LOCK_POLLER_INBOX);
+    list_init(&poller->inbox);
+    list_init(&poller->all);
+    list_init(&poller->runnable);
+    list_init(&poller->stalled);
+    list_init(&poller->requested);
+    poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (poller->epoll_fd < 0)
+        return -errno;
+    poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (poller->wake_fd < 0)
+        return -errno;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+    return epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &event) < 0 ? -errno : 0;
+}
+
+void poller_fini(struct poller *poller)
+{
+    if (poller->epoll_fd >= 0)
+        close(poller->epoll_fd);
+    if (poller->wake_fd >= 0)
+        close(poller->wake_fd);
+    lock_fini(&poller->lock);
+}
+
+static void wake(struct poller *poller, struct connection *connection)
+{
+    lock_acquire(&poller->lock);
+    if (connection != NULL)
+        list_append(&poller->inbox, &connection->link);
+    bool was_woken = poller->woken;
+    poller->woken = true;
+    lock_release(&poller->lock);
+    if (!was_woken)
+        socket_calls()->wake(poller->wake_fd);
+}
+
+void poller_give(struct poller *poller, struct connection *connection)
+{
+    wake(poller, connection);
+}
+
+void poller_wake(struct poller *poller)
+{
+    wake(poller, NULL);
+}
+
+// The eventfd is edge-triggered and never read: each write is an event.
+static void take_inbox(struct poller *poller)
+{
+    lock_acquire(&poller->lock);
+    poller->woken = false;
+    list_move_all(&poller->inbox, &poller->runnable);
+    lock_release(&poller->lock);
+}
+
+static void end_connection(struct connection *connection)
+{
+    list_remove(&connection->all_link);
+    connection_destroy(&connection);
+}
+
+static bool watch(struct poller *poller, struct connection *connection)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
+    int result = socket_calls()->watch(poller->epoll_fd, connection->transport.fd, &event);
+    if (result != 0)
+        logger_error("Closing a new connection, since it cannot be watched: %s.", strerror(-result));
+    connection->is_new = false;
+    return result == 0;
+}
+
+// Runs an owned connection and puts it where the result says.
+static void run(struct poller *poller, struct connection *connection)
+{
+    if (connection->is_new) {
+        list_append(&poller->all, &connection->all_link);
+        if (!watch(poller, connection)) {
+            end_connection(connection);
+            return;
+        }
+    }
+    switch (connection_run(connection)) {
+    case CONNECTION_WAITS:
+        return;
+    case CONNECTION_REQUESTED:
+        list_append(&poller->requested, &connection->link);
+        poller->requested_count++;
+        return;
+    case CONNECTION_STALLED:
+        list_append(&poller->stalled, &connection->link);
+        return;
+    case CONNECTION_YIELDS:
+        list_append(&poller->runnable, &connection->link);
+        return;
+    case CONNECTION_ENDED:
+        end_connection(connection);
+        return;
+    }
+}
+
+static void run_all(struct poller *poller)
+{
+    struct list now; // what is appended meanwhile gets its turn after the next look at events
+    list_init(&now);
+    list_move_all(&poller->runnable, &now);
+    for (struct list *link; (link = list_take_first(&now)) != NULL;)
+        run(poller, connection_of_link(link));
+}
+
+// Those stopped by a full queue, oldest first, as long as it has room.
+static void run_stalled(struct poller *poller)
+{
+    struct list now;
+    list_init(&now);
+    list_move_all(&poller->stalled, &now);
+    bool stops = atomic_load(&poller->service->stop) != SERVICE_RUNS;
+    while (!list_is_empty(&now) && (stops || request_queue_has_room(&poller->service->queue)))
+        run(poller, connection_of_link(list_take_first(&now)));
+    list_move_all(&poller->stalled, &now);
+    list_move_all(&now, &poller->stalled);
+}
+
+static unsigned bits_of_events(uint32_t events)
+{
+    unsigned bits = 0;
+    if (events & EPOLLIN)
+        bits |= CONNECTION_READABLE;
+    if (events & EPOLLOUT)
+        bits |= CONNECTION_WRITABLE;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        bits |= CONNECTION_HANGUP;
+    return bits;
+}
+
+static void take_events(struct poller *poller, const struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct connection *connection = events[i].data.ptr;
+        if (connection == NULL)
+            take_inbox(poller);
+        else if (connection_claim(connection, bits_of_events(events[i].events)))
+            list_append(&poller->runnable, &connection->link);
+    }
+}
+
+static bool is_idle(const struct connection *connection, int64_t now_ms)
+{
+    int64_t active_ms = atomic_load_explicit(&connection->active_ms, memory_order_relaxed);
+    return now_ms - active_ms > connection->service->idle_ms_max;
+}
+
+// Ends the connections that have been idle for too long, or all when the server stops; but not those whose request is
+// with its handler.
+static void sweep(struct poller *poller, bool everything, int64_t now_ms)
+{
+    struct list *next;
+    for (struct list *link = poller->all.next; link != &poller->all; link = next) {
+        next = link->next;
+        struct connection *connection = LIST_ELEMENT(link, struct connection, all_link);
+        if (!everything && !is_idle(connection, now_ms))
+            continue;
+        if (!connection_claim(connection, 0))
+            continue;
+        if (everything || is_idle(connection, now_ms))
+            end_connection(connection);
+        else
+            list_append(&poller->runnable, &connection->link);
+    }
+}
+
+static int64_t sweep_interval_ms(const struct service *service)
+{
+    int64_t interval = service->idle_ms_max / SWEEPS_PER_IDLE_TIME;
+    if (interval > SWEEP_INTERVAL_MS_MAX)
+        return SWEEP_INTERVAL_MS_MAX;
+    return interval < SWEEP_INTERVAL_MS_MIN ? SWEEP_INTERVAL_MS_MIN : interval;
+}
+
+// How long epoll may wait. Without connections there is nothing to look after.
+static int timeout_ms(struct poller *poller)
+{
+    if (!list_is_empty(&poller->runnable))
+        return 0;
+    if (poller->service->idle_ms_max < 0 || list_is_empty(&poller->all))
+        return -1;
+    int64_t left = poller->sweep_ms - clock_monotonic_ms();
+    return left < 0 ? 0 : left > SWEEP_INTERVAL_MS_MAX ? SWEEP_INTERVAL_MS_MAX : (int)left;
+}
+
+static void sweep_if_due(struct poller *poller)
+{
+    if (poller->service->idle_ms_max < 0 || list_is_empty(&poller->all))
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < poller->sweep_ms)
+        return;
+    sweep(poller, false, now_ms);
+    buffer_pool_trim(poller->service->buffers);
+    poller->sweep_ms = now_ms + sweep_interval_ms(poller->service);
+}
+
+// While the server drains, connections that receive end; those that send or wait for their handler go on.
+static void drain(struct poller *poller)
+{
+    struct list *next;
+    for (struct list *link = poller->all.next; link != &poller->all; link = next) {
+        next = link->next;
+        struct connection *connection = LIST_ELEMENT(link, struct connection, all_link);
+        if (connection_claim(connection, 0))
+            run(poller, connection);
+    }
+    run_stalled(poller);
+}
+
+static void poller_main(void *context)
+{
+    struct poller *poller = context;
+    struct service *service = poller->service;
+    int stop, drained = SERVICE_RUNS;
+    poller->sweep_ms = clock_monotonic_ms() + sweep_interval_ms(service);
+    while ((stop = atomic_load(&service->stop)) != SERVICE_ENDS) {
+        if (stop == SERVICE_DRAINS && drained == SERVICE_RUNS) {
+            drain(poller);
+            drained = stop;
+        }
+        struct epoll_event events[EVENTS_PER_WAIT];
+        int count = socket_calls()->wait(poller->epoll_fd, events, EVENTS_PER_WAIT, timeout_ms(poller));
+        if (count < 0 && count != -EINTR)
+            logger_error("Waiting for connections failed: %s.", strerror(-count));
+        take_events(poller, events, count);
+        run_all(poller);
+        if (!list_is_empty(&poller->stalled))
+            run_stalled(poller);
+        request_queue_add(&service->queue, &poller->requested, poller->requested_count);
+        poller->requested_count = 0;
+        sweep_if_due(poller);
+    }
+    poller_destroy_connections(poller);
+}
+
+int poller_start(struct poller *poller, const char *listener_name, int number)
+{
+    int result = thread_start(&poller->thread, poller_main, poller, "net-%s-%d", listener_name, number);
+    poller->started = result == 0;
+    return result;
+}
+
+void poller_join(struct poller *poller)
+{
+    if (poller->started)
+        thread_join(&poller->thread);
+    poller->started = false;
+}
+
+size_t poller_destroy_connections(struct poller *poller)
+{
+    assert(list_is_empty(&poller->requested));
+    take_inbox(poller);
+    list_move_all(&poller->stalled, &poller->runnable);
+    for (struct list *link; (link = list_take_first(&poller->runnable)) != NULL;)
+        end_connection(connection_of_link(link));
+    sweep(poller, true, 0);
+    size_t left = 0;
+    for (LIST_EACH(link, &poller->all))
+        left++;
+    return left;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the connections of one server share. Immutable while it runs, but for the parts that say otherwise.
+#ifndef NET_SERVICE_H
+#define NET_SERVICE_H
+
+#include "net/buffer_pool.h"
+#include "net/connection_limits.h"
+#include "net/request_queue.h"
+
+#include <stdatomic.h>
+
+struct request;
+
+enum service_stop {
+    SERVICE_RUNS,
+    SERVICE_DRAINS, // nothing more is received; requests are answered, then their connections closed
+    SERVICE_ENDS,   // connections are closed as they are, but for those whose request is still with its handler
+};
+
+struct service {
+    int32_t request_size_max;
+    size_t request_arena_max;
+    int64_t idle_ms_max; // -1: never
+    void (*handle)(void *context, struct request *request);
+    void *handle_context;
+    struct buffer_pool *buffers;     // safe from every thread
+    struct request_queue queue;      // safe from every thread
+    struct connection_limits limits; // safe from every thread
+    atomic_int stop;                 // enum service_stop; only rises
+    atomic_uint_fast64_t next_connection_id;
+};
+
+#endif
