@@ -55,6 +55,8 @@ int64_t config_zookeeper_connection_timeout_ms(const struct config *config);
 
 int64_t config_topic_integer(const struct config *config, struct view topic, enum option option);
 bool config_topic_boolean(const struct config *config, struct view topic, enum option option);
+// The value in its canonical form, as DescribeConfigs shows it: a new string.
+char *config_copy_topic_string(const struct config *config, struct view topic, enum option option);
 // Everything that a log needs to know.
 void config_topic_log(const struct config *config, struct view topic, struct log_config *log_config);
 

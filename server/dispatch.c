@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/dispatch.h"
+
+#include "base/logger.h"
+#include "net/protocol/api.h"
+#include "net/request.h"
+#include "server/handlers.h"
+
+#include <errno.h>
+
+// Not yet written handlers are null, and their API is not served.
+#define WEAK(name, id, key) __attribute__((weak)) void name##_serve(struct broker *, struct request *, const void *);
+FOR_EACH_SERVED_API(WEAK)
+#undef WEAK
+
+typedef void serve(struct broker *broker, struct request *request, const void *message);
+
+static serve *const handlers[] = {
+#define HANDLER(name, id, key) [key] = name##_serve,
+    FOR_EACH_SERVED_API(HANDLER)
+#undef HANDLER
+};
+
+static serve *find_handler(int16_t api_key)
+{
+    if (api_key < 0 || (size_t)api_key >= sizeof handlers / sizeof handlers[0])
+        return NULL;
+    return handlers[api_key];
+}
+
+bool dispatch_versions(int16_t api_key, int16_t *version_min, int16_t *version_max)
+{
+    const struct api *api = api_by_key(api_key);
+    if (api == NULL || api->served_min > api->served_max || find_handler(api_key) == NULL)
+        return false;
+    *version_min = api->served_min;
+    *version_max = api->served_max;
+    return true;
+}
+
+static void refuse(struct request *request, const char *why)
+{
+    char host[REQUEST_HOST_SIZE];
+    logger_info("Closing the connection from %s: request with API key %d, version %d %s.",
+                request_peer_host(request, host), request->api_key, request->api_version, why);
+    request_close(request);
+}
+
+void dispatch_request(void *context, struct request *request)
+{
+    const struct api *api = api_by_key(request->api_key);
+    int16_t version_min, version_max;
+    if (api == NULL || !dispatch_versions(request->api_key, &version_min, &version_max)) {
+        refuse(request, "is not served");
+        return;
+    }
+    if (!api_serves(api, request->api_version)) {
+        // ApiVersions answers in version 0 what it knows, so that any client finds out (KIP-511).
+        if (request->api_key == API_API_VERSIONS)
+            api_versions_serve(context, request, NULL);
+        else
+            refuse(request, "is not served");
+        return;
+    }
+    void *message = arena_alloc(&request->arena, api->request->size);
+    int result = message == NULL
+                     ? -ENOMEM
+                     : message_decode(api->request, request->api_version, request->body, &request->arena, message);
+    if (result == 0)
+        find_handler(request->api_key)(context, request, message);
+    else
+        refuse(request, result == -ENOMEM ? "takes too much memory" : "cannot be read");
+}
+
+static int add_pieces(struct request *request, const struct message_pieces *pieces)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < pieces->count; i++) {
+        const struct message_piece *piece = &pieces->items[i];
+        result = piece->source != NULL ? send_list_add_source(&request->response, piece->source, piece->size)
+                                       : send_list_add_bytes(&request->response, piece->bytes, piece->size);
+    }
+    return result;
+}
+
+void dispatch_respond(struct request *request, const void *response)
+{
+    const struct api *api = api_by_key(request->api_key);
+    // The answer to an ApiVersions request of an unknown version.
+    int16_t version = api_has_version(api, request->api_version) ? request->api_version : 0;
+    struct message_pieces pieces;
+    int result = frame_encode_response(api, version, request->correlation_id, response, &request->arena, &pieces);
+    if (result == 0)
+        result = add_pieces(request, &pieces);
+    if (result == 0) {
+        request_answer(request);
+        return;
+    }
+    const char *field = result == -EINVAL ? message_why(api->response, version, response) : NULL;
+    logger_error("Cannot encode an answer to %s version %d (error %d%s%s), closing the connection.", api->name, version,
+                 -result, field ? ", field " : "", field ? field : "");
+    request_close(request);
+}
+
+void dispatch_respond_none(struct request *request)
+{
+    request_skip_answer(request);
+}
+
+void dispatch_close(struct request *request)
+{
+    request_close(request);
+}
