@@ -3,6 +3,7 @@
 
 #include "base/logger.h"
 #include "net/protocol/api.h"
+#include "net/protocol/schema.h"
 #include "net/request.h"
 #include "server/handlers.h"
 
