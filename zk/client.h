@@ -48,7 +48,7 @@ struct zk_op {
     int32_t version;          // of check, set and delete: expected data version, or ZK_ANY_VERSION
 
     enum zk_result result;
-    struct zk_stat stat;   // of exists, get, children, set, and of a create that is not part of a multi
+    struct zk_stat stat;   // of exists, get, children and set
     struct view answer;    // get: the data; create: the path, with the sequence number where it has one. In the arena
     const char **children; // in the arena, in the server's order
     size_t child_count;
@@ -86,11 +86,12 @@ struct zk_client_calls {
     // Starts connecting, in the background. 0, or -errno: -EINVAL hosts cannot be parsed, -ENOENT no name resolves.
     int (*open)(const struct zk_client_options *options, struct zk_client **client);
 
-    // Starts one operation, or a multi of several writes and checks. When the answer is there, done(context) is called
-    // on the client's own thread with the operations' results filled in and answers in the arena (NULL: answers are
-    // dropped); lost: the connection broke, whether the operation took place is unknown. done is called exactly once
-    // for each true return, at the latest while close runs. False: the session is over, nothing was started.
-    bool (*start)(struct zk_client *client, struct zk_op *ops, size_t count, const bool *watch, struct arena *arena,
+    // Starts one operation, or a multi of several writes and checks; watch: a read also sets ZooKeeper's one-shot
+    // watch. When the answer is there, done(context, false) is called, mostly on the client's own thread, with the
+    // operations' results filled in and answers in the arena (NULL: answers are dropped). done(context, true): the
+    // connection broke, whether the operation took place is unknown. done is called exactly once for each true return,
+    // at the latest while close runs. False: the session is over, nothing was started.
+    bool (*start)(struct zk_client *client, struct zk_op *ops, size_t count, bool watch, struct arena *arena,
                   void (*done)(void *context, bool lost), void *context);
 
     struct zk_session_id (*session_id)(struct zk_client *client);

@@ -24,6 +24,9 @@ struct zk_session_config {
     int in_flight_max;                    // zookeeper.max.in.flight.requests; 0: 10
     bool create_chroot;                   // brokers create a missing chroot level by level; tools do not
     const struct zk_client_calls *client; // NULL: the library
+    // Take this session up instead of opening one (NULL); it is not replaced when it expires. ZK_SESSION_EXPIRED when
+    // it is over already.
+    const struct zk_session_id *take_up;
 };
 
 // The listener's functions run on the zk-session thread.
@@ -39,8 +42,8 @@ struct zk_session_listener {
 };
 
 // Connects, waiting for the connection timeout at most. On failure *session is untouched and reason says, for people,
-// who did not answer: ZK_TIMED_OUT, ZK_NO_NODE (the chroot does not exist), ZK_NO_AUTH or ZK_BAD_DATA (the connect
-// string cannot be used).
+// who did not answer and what to do: ZK_TIMED_OUT, ZK_NO_AUTH (the chroot cannot be created), ZK_BAD_DATA (the connect
+// string cannot be used) or ZK_FAILED.
 enum zk_result zk_session_open(const struct zk_session_config *config, struct zk_session **session,
                                char reason[ZK_REASON_SIZE]) __attribute__((warn_unused_result));
 
