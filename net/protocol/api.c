@@ -44,14 +44,10 @@ int frame_read_request_header(struct view frame, struct request_header *header, 
 {
     struct reader ahead = reader_of(frame);
     int16_t key = reader_i16(&ahead), version = reader_i16(&ahead);
-    if (ahead.error != 0)
-        return ahead.error;
     const struct api *api = api_by_key(key);
-    if (api == NULL || (key != API_API_VERSIONS && !api_has_version(api, version)))
-        return -EOPNOTSUPP;
     struct reader reader = reader_of(frame);
     struct request_header found;
-    message_read(&request_header_schema, request_header_version(api, version), &reader, NULL, &found);
+    message_read(&request_header_schema, api ? request_header_version(api, version) : 1, &reader, NULL, &found);
     if (reader.error != 0)
         return reader.error;
     *header = found;

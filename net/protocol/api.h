@@ -35,10 +35,9 @@ static inline bool api_serves(const struct api *api, int16_t version)
     return version >= api->served_min && version <= api->served_max;
 }
 
-// Takes the header off a frame (without its size prefix). Returns 0 and the rest as the body (the client id, which may
-// be null, is a view of the frame); -EBADMSG when it is none; -EOPNOTSUPP for an API without a schema or a version that
-// its schema lacks, whose header therefore cannot be told; ApiVersions is read in every version, since its answer tells
-// the versions that are known.
+// Takes the header off a request's frame (without its size prefix), without allocation. Returns 0 and the rest as the
+// body (the client id, which may be null, is a view of the frame), or -EBADMSG. Whether the API and the version are
+// known is the caller's to check: the header of an API without a schema is taken to be the classic one.
 int frame_read_request_header(struct view frame, struct request_header *header, struct view *body)
     __attribute__((warn_unused_result));
 

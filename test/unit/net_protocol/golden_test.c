@@ -19,7 +19,7 @@ enum {
     LINES = 2696, // of all files together
     FLIPS = 48,   // per line, when sampled
     CUTS_NEAR = 600,
-    MEMORY_PER_BYTE_MAX = 64, // see memory_test.c
+    MEMORY_PER_BYTE_MAX = 32, // see memory_test.c
     MEMORY_MIN = 4096,
 };
 
