@@ -7,6 +7,7 @@
 
 #include "base/properties.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,12 +25,13 @@ struct scheduler;
 struct server;
 struct timer;
 struct zk_session;
+struct zk_session_file;
 
 struct broker {
     struct config *config;
-    int32_t id;             // broker.id, once it is known
-    const char *cluster_id; // 22 characters, once it is known
-    _Atomic int64_t epoch;  // czxid of our registration; -1 before
+    int32_t id;            // broker.id, once it is known
+    char *cluster_id;      // 22 characters, once it is known
+    _Atomic int64_t epoch; // czxid of our registration; -1 before
     struct timer *timer;
     struct scheduler *scheduler;
     struct zk_session *zk;
@@ -42,6 +44,11 @@ struct broker {
     struct registration *registration;
     struct controller *controller;
     struct config_changes *config_changes;
+
+    // Of server/broker.c alone, confined to the main thread.
+    pthread_t main_thread;
+    bool logs_are_loaded;
+    bool parts_are_started;
 };
 
 // Starts a broker with these settings (of the file and the command line). Returns NULL when it could not: everything
@@ -52,10 +59,7 @@ struct broker *broker_start(const struct properties *settings);
 void broker_stop(struct broker **broker);
 
 // Asks the main thread to stop the broker because it cannot go on (no log directory left, another broker has taken its
-// place). Any thread; the cause was logged by the caller. Returns at once.
+// place): sends it SIGUSR1, which it waits for. Any thread; the cause was logged by the caller. Returns at once.
 void broker_request_stop(struct broker *broker);
-
-// Waits until the process gets a signal that ends it, or broker_request_stop: then 0, else the signal.
-int broker_wait(struct broker *broker);
 
 #endif
