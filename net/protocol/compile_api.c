@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIELDS_MAX = 63 }; // of a struct: the encoder keeps a bit for each
+
 static bool is_in(struct version_range range, int version)
 {
     return version >= range.min && version <= range.max;
@@ -326,6 +328,8 @@ static void print_schema(FILE *out, const struct api_message *message, struct ap
             api_file_fail(message->path, in->fields->line, "tag %d of %s is given %d times", tag, in->name, count);
         tagged += count;
     }
+    if (total > FIELDS_MAX)
+        api_file_fail(message->path, in->fields->line, "%s has more than %d fields", in->name, FIELDS_MAX);
     if (total == 0) // C has no empty arrays
         fputs("    {0},\n", out);
     fprintf(out, "};\nstatic const uint16_t %s_wire_size_min[] = {", in->name);

@@ -122,5 +122,11 @@ bool field_is_default(const struct message_schema *schema, const struct message_
         if (view_is_null(*view))
             return true;
     }
+    // Most structs are copies of their default that nobody touched.
+    if (field->type == FIELD_STRUCT && !field_has_is_null(field)) {
+        const uint8_t *value = (const uint8_t *)message + field->offset;
+        if (memcmp(value, field->schema->defaults, field->schema->size) == 0)
+            return true;
+    }
     return fields_equal(field, message, schema->defaults);
 }

@@ -252,14 +252,19 @@ static void encode_field(struct encoder *encoder, const struct message_field *fi
 // Those that differ from their defaults, by tag.
 static void encode_tagged_fields(struct encoder *encoder, const struct message_schema *schema, const uint8_t *message)
 {
-    const struct message_field *first = schema->fields + schema->untagged_count;
-    const struct message_field *end = schema->fields + schema->field_count;
+    const struct message_field *fields = schema->fields;
+    uint64_t sent = 0; // a bit per field; the generator sees to it that they suffice
     uint32_t count = 0;
-    for (const struct message_field *field = first; field < end; field++)
-        count += field_is_present(field, encoder->version) && !field_is_default(schema, field, message);
+    for (unsigned i = schema->untagged_count; i < schema->field_count; i++) {
+        if (field_is_present(&fields[i], encoder->version) && !field_is_default(schema, &fields[i], message)) {
+            sent |= UINT64_C(1) << i;
+            count++;
+        }
+    }
     encode_uvarint(encoder, count);
-    for (const struct message_field *field = first; count > 0 && field < end; field++) {
-        if (!field_is_present(field, encoder->version) || field_is_default(schema, field, message))
+    for (unsigned i = schema->untagged_count; sent >> i != 0; i++) {
+        const struct message_field *field = &fields[i];
+        if ((sent >> i & 1) == 0)
             continue;
         struct encoder counter = {.version = encoder->version, .flexible = true, .flat = true};
         encode_field(&counter, field, message);
