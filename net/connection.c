@@ -141,13 +141,13 @@ static int32_t read_size(const uint8_t bytes[FRAME_PREFIX_SIZE])
 // The frame at `start` is complete.
 static enum connection_result take_request(struct connection *connection, int32_t size)
 {
-    if (!request_queue_has_room(&connection->service->queue))
-        return CONNECTION_STALLED;
     struct request *request = &connection->request;
     struct view frame = view_of(connection->buffer.bytes + connection->start + FRAME_PREFIX_SIZE, (size_t)size);
     struct request_header header;
     if (frame_read_request_header(frame, &header, &request->body) != 0)
         return refuse(connection, "its request is of no known API and version", size);
+    if (!request_queue_reserve(&connection->service->queue))
+        return CONNECTION_STALLED;
     request->api_key = header.request_api_key;
     request->api_version = header.request_api_version;
     request->correlation_id = header.correlation_id;

@@ -25,10 +25,16 @@ bool request_queue_has_room(struct request_queue *queue)
     return atomic_load(&queue->count) < queue->count_max;
 }
 
-static void add_locked(struct request_queue *queue, struct list *connections, size_t count) LOCK_REQUIRES(queue->lock)
+bool request_queue_reserve(struct request_queue *queue)
 {
-    list_move_all(connections, &queue->waiting);
-    atomic_fetch_add(&queue->count, count);
+    do {
+        size_t count = atomic_load_explicit(&queue->count, memory_order_relaxed);
+        while (count < queue->count_max) {
+            if (atomic_compare_exchange_weak(&queue->count, &count, count + 1))
+                return true;
+        }
+    } while (request_queue_has_room(queue));
+    return false;
 }
 
 static int handlers_to_wake_locked(const struct request_queue *queue, size_t count) LOCK_REQUIRES(queue->lock)
@@ -47,7 +53,7 @@ void request_queue_add(struct request_queue *queue, struct list *connections, si
     if (count == 0)
         return;
     lock_acquire(&queue->lock);
-    add_locked(queue, connections, count);
+    list_move_all(connections, &queue->waiting);
     int woken = handlers_to_wake_locked(queue, count);
     lock_release(&queue->lock);
     wake_handlers(queue, woken);
@@ -56,8 +62,7 @@ void request_queue_add(struct request_queue *queue, struct list *connections, si
 struct list *request_queue_take(struct request_queue *queue, struct list *connections, size_t count)
 {
     lock_acquire(&queue->lock);
-    if (count > 0)
-        add_locked(queue, connections, count);
+    list_move_all(connections, &queue->waiting);
     if (count > 1)
         wake_handlers(queue, handlers_to_wake_locked(queue, count - 1)); // this thread takes one itself
     struct list *taken;
@@ -85,7 +90,8 @@ void request_queue_close(struct request_queue *queue)
 void request_queue_take_all(struct request_queue *queue, struct list *connections)
 {
     lock_acquire(&queue->lock);
+    for (LIST_EACH(link, &queue->waiting))
+        atomic_fetch_sub(&queue->count, 1);
     list_move_all(&queue->waiting, connections);
-    atomic_store(&queue->count, 0);
     lock_release(&queue->lock);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests that wait for a handler thread, oldest first. The bound (queued.max.requests) is kept by those who read from
-// sockets: they look with request_queue_has_room before they receive, so that it may be passed by as many requests as
-// there are threads that looked at the same moment. Safe from every thread.
+// sockets: they reserve a place before they take a request apart, and stop reading while there is none. Safe from every
+// thread.
 #ifndef NET_REQUEST_QUEUE_H
 #define NET_REQUEST_QUEUE_H
 
@@ -18,7 +18,7 @@ struct request_queue {
     struct list waiting LOCK_GUARDED; // of connections, by their `link`
     int idle_handlers LOCK_GUARDED;
     bool closed LOCK_GUARDED;
-    atomic_size_t count;
+    atomic_size_t count; // reserved places, taken or not
     size_t count_max;
     atomic_bool was_full; // someone stopped reading since the queue was full
 
@@ -34,7 +34,10 @@ void request_queue_fini(struct request_queue *queue);
 // False: stop reading; has_room_again will be called later.
 bool request_queue_has_room(struct request_queue *queue);
 
-// Moves all connections of the list, which holds count of them, to the queue and wakes as many handlers.
+// A place in the queue for one request, to be followed by request_queue_add or _take with it. False: as above.
+bool request_queue_reserve(struct request_queue *queue);
+
+// Moves all connections of the list, which holds count of them, to their places and wakes as many handlers.
 void request_queue_add(struct request_queue *queue, struct list *connections, size_t count);
 
 // For handler threads: adds what is in the list (as request_queue_add), then waits for a connection with a request.
