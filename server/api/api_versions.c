@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ApiVersions (KIP-35, KIP-511): which APIs are served in which versions, straight from the schemas.
+#include "base/error.h"
 #include "net/protocol/api.h"
 #include "net/request.h"
 #include "server/dispatch.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metadata: brokers, and the topics that are asked for, as the metadata cache has them; names that do not exist are
 // handed to automatic creation. The answer refers to the cache's snapshot, which the request's arena holds.
-#include "base/logger.h"
+#include "base/error.h"
 #include "base/map.h"
 #include "net/endpoint.h"
 #include "net/request.h"

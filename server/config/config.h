@@ -55,8 +55,6 @@ int64_t config_zookeeper_connection_timeout_ms(const struct config *config);
 
 int64_t config_topic_integer(const struct config *config, struct view topic, enum option option);
 bool config_topic_boolean(const struct config *config, struct view topic, enum option option);
-// The value in its canonical form, as DescribeConfigs shows it: a new string.
-char *config_copy_topic_string(const struct config *config, struct view topic, enum option option);
 // Everything that a log needs to know.
 void config_topic_log(const struct config *config, struct view topic, struct log_config *log_config);
 
@@ -93,6 +91,11 @@ enum config_source {
     CONFIG_SOURCE_FILE = 4,
     CONFIG_SOURCE_DEFAULT = 5,
 };
+
+// The value that these overrides (NULL: none) and the broker's values give a topic's key, in its canonical form: a new
+// string, or NULL for null. *source: TOPIC for an override, else the source of the broker's key, else DEFAULT.
+char *config_topic_value(const struct config *config, const struct properties *overrides, enum option option,
+                         enum config_source *source);
 
 // What one source says of a broker's option: false if nothing; else *value is a new string or NULL for null.
 bool config_value_of_source(const struct config *config, enum config_source source, enum option option, char **value);

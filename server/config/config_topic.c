@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "log/log_config.h"
 #include "server/config/config_internal.h"
+#include "server/config/config_synonyms.h"
 
 #include <assert.h>
 
@@ -137,15 +138,21 @@ bool config_topic_boolean(const struct config *config, struct view topic, enum o
     return value;
 }
 
-char *config_copy_topic_string(const struct config *config, struct view topic, enum option option)
+char *config_topic_value(const struct config *config, const struct properties *overrides, enum option option,
+                         enum config_source *source)
 {
-    lock_acquire(config_lock(config));
-    struct config_value value = value_in_force(config, map_get(&config->topics, topic), option);
     enum option_type type = option_row(option)->type;
-    bool is_number = type == OPTION_TYPE_LONG || type == OPTION_TYPE_INT;
+    bool is_integer = type == OPTION_TYPE_LONG || type == OPTION_TYPE_INT;
+    lock_acquire(config_lock(config));
+    // Of an integer the value counts, not its text: a synonym may be in another unit.
+    struct config_value value = value_in_force(config, overrides, option);
     char *string =
-        is_number ? memory_format("%lld", (long long)value.value.integer) : option_format(option, value.string);
+        is_integer ? memory_format("%lld", (long long)value.value.integer) : option_format(option, value.string);
     lock_release(config_lock(config));
+    struct config_synonyms synonyms = {0};
+    config_synonyms_of_topic(config, option, overrides, &synonyms);
+    *source = synonyms.count > 0 ? synonyms.items[0].source : CONFIG_SOURCE_DEFAULT;
+    config_synonyms_fini(&synonyms);
     return string;
 }
 
