@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/controller/producer_id_manager.h"
+
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/logger.h"
+#include "base/memory.h"
+#include "net/protocol/messages.h"
+#include "server/broker.h"
+#include "server/controller/controller_channel.h"
+#include "server/controller/event_queue.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETRY_BACKOFF_MS = 50, REQUEST_TIMEOUT_MS = 60000 };
+
+struct block {
+    int64_t next, end; // ids next … end - 1 are left
+    int64_t size;
+};
+
+struct producer_id_manager {
+    struct broker *broker;
+    struct event_queue *queue; // asks the controller
+    struct controller_channel *channel;
+    struct lock lock;
+    struct block current LOCK_GUARDED;
+    struct block following LOCK_GUARDED; // empty until it is there
+    bool is_asking LOCK_GUARDED;
+};
+
+struct ask_event {
+    struct event event;
+    struct producer_id_manager *manager;
+};
+
+struct producer_id_manager *producer_id_manager_create(struct broker *broker)
+{
+    struct producer_id_manager *manager = memory_alloc(sizeof *manager);
+    manager->broker = broker;
+    manager->queue = event_queue_create();
+    manager->channel = controller_channel_create(broker);
+    lock_init(&manager->lock, LOCK_PRODUCER_IDS);
+    return manager;
+}
+
+int producer_id_manager_start(struct producer_id_manager *manager)
+{
+    return event_queue_start(manager->queue, "producer-ids");
+}
+
+void producer_id_manager_stop(struct producer_id_manager *manager)
+{
+    controller_channel_interrupt(manager->channel);
+    event_queue_stop(manager->queue);
+}
+
+void producer_id_manager_destroy(struct producer_id_manager **manager)
+{
+    if (*manager == NULL)
+        return;
+    event_queue_destroy(&(*manager)->queue);
+    controller_channel_destroy(&(*manager)->channel);
+    lock_fini(&(*manager)->lock);
+    free(*manager);
+    *manager = NULL;
+}
+
+// One call to the controller. Returns false when it is to be repeated.
+static bool ask_once(struct producer_id_manager *manager, struct block *block)
+{
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct allocate_producer_ids_request request = allocate_producer_ids_request_default;
+    request.broker_id = manager->broker->id;
+    request.broker_epoch = atomic_load(&manager->broker->epoch);
+    const void *answer = NULL;
+    int error = controller_channel_call(manager->channel, API_ALLOCATE_PRODUCER_IDS, 0, &request, &arena, &answer,
+                                        clock_monotonic_ms() + REQUEST_TIMEOUT_MS);
+    const struct allocate_producer_ids_response *response = answer;
+    bool is_given = error == 0 && response->error_code == KAFKA_NONE && response->producer_id_len > 0 &&
+                    response->producer_id_start >= 0 &&
+                    response->producer_id_start <= INT64_MAX - response->producer_id_len;
+    if (is_given) {
+        block->next = response->producer_id_start;
+        block->size = response->producer_id_len;
+        block->end = block->next + block->size;
+        logger_info("Producer ids %lld to %lld are this broker's", (long long)block->next, (long long)block->end - 1);
+    } else if (error == 0) {
+        logger_warn("The controller gave no producer ids, it is asked again: %s",
+                    kafka_error_name(response->error_code));
+    } else {
+        logger_debug("The controller could not be asked for producer ids, it is asked again: %s", strerror(-error));
+    }
+    if (!is_given)
+        controller_channel_reset(manager->channel);
+    arena_fini(&arena);
+    return is_given;
+}
+
+static void run_ask(struct event *event, bool is_dropped)
+{
+    struct producer_id_manager *manager = ((struct ask_event *)event)->manager;
+    struct block block;
+    if (is_dropped) {
+        free(event);
+    } else if (!ask_once(manager, &block)) {
+        event_queue_put_later(manager->queue, event, RETRY_BACKOFF_MS);
+    } else {
+        free(event);
+        lock_acquire(&manager->lock);
+        manager->following = block;
+        manager->is_asking = false;
+        lock_release(&manager->lock);
+    }
+}
+
+enum kafka_error producer_id_manager_next(struct producer_id_manager *manager, int64_t *producer_id)
+{
+    lock_acquire(&manager->lock);
+    if (manager->current.next == manager->current.end) {
+        manager->current = manager->following;
+        manager->following = (struct block){0};
+    }
+    bool is_there = manager->current.next < manager->current.end;
+    if (is_there)
+        *producer_id = manager->current.next++;
+    int64_t left = manager->current.end - manager->current.next;
+    bool asks = left <= manager->current.size / 10 && manager->following.size == 0 && !manager->is_asking;
+    manager->is_asking |= asks;
+    lock_release(&manager->lock);
+    if (asks) {
+        struct ask_event *ask = memory_alloc(sizeof *ask);
+        ask->event.run = run_ask;
+        ask->manager = manager;
+        event_queue_put(manager->queue, &ask->event);
+    }
+    return is_there ? KAFKA_NONE : KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+}
