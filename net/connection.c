@@ -145,7 +145,7 @@ static enum connection_result take_request(struct connection *connection, int32_
     struct view frame = view_of(connection->buffer.bytes + connection->start + FRAME_PREFIX_SIZE, (size_t)size);
     struct request_header header;
     if (frame_read_request_header(frame, &header, &request->body) != 0)
-        return refuse(connection, "its request is of no known API and version", size);
+        return refuse(connection, "its request has no readable header", size);
     if (!request_queue_reserve(&connection->service->queue))
         return CONNECTION_STALLED;
     request->api_key = header.request_api_key;

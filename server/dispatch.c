@@ -73,17 +73,6 @@ void dispatch_request(void *context, struct request *request)
         refuse(request, result == -ENOMEM ? "takes too much memory" : "cannot be read");
 }
 
-static int add_pieces(struct request *request, const struct message_pieces *pieces)
-{
-    int result = 0;
-    for (size_t i = 0; result == 0 && i < pieces->count; i++) {
-        const struct message_piece *piece = &pieces->items[i];
-        result = piece->source != NULL ? send_list_add_source(&request->response, piece->source, piece->size)
-                                       : send_list_add_bytes(&request->response, piece->bytes, piece->size);
-    }
-    return result;
-}
-
 void dispatch_respond(struct request *request, const void *response)
 {
     const struct api *api = api_by_key(request->api_key);
@@ -92,7 +81,7 @@ void dispatch_respond(struct request *request, const void *response)
     struct message_pieces pieces;
     int result = frame_encode_response(api, version, request->correlation_id, response, &request->arena, &pieces);
     if (result == 0)
-        result = add_pieces(request, &pieces);
+        result = send_list_add_message(&request->response, &pieces);
     if (result == 0) {
         request_answer(request);
         return;
