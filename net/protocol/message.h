@@ -65,6 +65,11 @@ struct message_pieces {
 int message_decode(const struct message_schema *schema, int16_t version, struct view bytes, struct arena *arena,
                    void *message) __attribute__((warn_unused_result));
 
+// The same behind an int16 version, as the records of internal topics and the consumer protocol have it; *version is
+// set when it could be read, and is then the reason of -EOPNOTSUPP.
+int message_decode_versioned(const struct message_schema *schema, struct view bytes, struct arena *arena,
+                             int16_t *version, void *message) __attribute__((warn_unused_result));
+
 // How many bytes the message takes, records included. Returns 0, or as message_encode.
 int message_size(const struct message_schema *schema, int16_t version, const void *message, size_t *size)
     __attribute__((warn_unused_result));

@@ -241,3 +241,14 @@ int message_decode(const struct message_schema *schema, int16_t version, struct 
     message_read(schema, version, &reader, arena, message);
     return reader.error;
 }
+
+int message_decode_versioned(const struct message_schema *schema, struct view bytes, struct arena *arena,
+                             int16_t *version, void *message)
+{
+    struct reader reader = reader_of(bytes);
+    int16_t found = reader_i16(&reader);
+    if (reader.error != 0)
+        return reader.error;
+    *version = found;
+    return message_decode(schema, found, view_of(reader.next, reader_left(&reader)), arena, message);
+}

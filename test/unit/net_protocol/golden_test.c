@@ -214,7 +214,9 @@ static void check_whole(const struct line *line)
         goto out;
     }
     if (line->api == NULL) {
-        if (memcmp(encoded.data, line->header.data, line->header.size) != 0)
+        int16_t version = -1;
+        if (memcmp(encoded.data, line->header.data, line->header.size) != 0 ||
+            message_decode_versioned(line->schema, encoded, &arena, &version, again) != 0 || version != line->version)
             fail(line, "wrong version in front", 0);
         encoded = view_of(encoded.data + line->header.size, encoded.size - line->header.size);
     } else {
