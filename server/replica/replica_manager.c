@@ -17,7 +17,6 @@
 #include "server/metadata_cache.h"
 #include "server/purgatory.h"
 #include "server/replica/fetch_session.h"
-#include "server/scheduler.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -51,8 +50,7 @@ struct replica_manager {
     struct shared_lock lock; // PARTITIONS; only the replica-state thread writes
     struct map topics LOCK_GUARDED;
 
-    int32_t controller_epoch; // the highest seen; the replica-state thread's own, like the next
-    bool checkpoints_high_watermarks;
+    int32_t controller_epoch; // the highest seen; the replica-state thread's own
 
     struct lock queue_lock; // REPLICA_STATE
     struct condition queue_changed;
@@ -454,12 +452,6 @@ static enum kafka_error change_leader(struct replica_manager *manager, struct pa
     return error;
 }
 
-static void checkpoint_high_watermarks(void *context)
-{
-    struct replica_manager *manager = context;
-    log_manager_checkpoint_high_watermarks(manager->broker->log_manager);
-}
-
 enum kafka_error replica_manager_change_leader(struct replica_manager *manager, struct view topic, struct uuid topic_id,
                                                const struct leader_and_isr_request_partition_state *state)
 {
@@ -474,13 +466,6 @@ enum kafka_error replica_manager_change_leader(struct replica_manager *manager, 
         logger_error("Not carrying out LeaderAndIsr of partition %.*s-%d, leader %d, epoch %d: %s.", VIEW_ARGS(topic),
                      state->partition_index, state->leader, state->leader_epoch, kafka_error_name(error));
     partition_unref(partition);
-    if (!manager->checkpoints_high_watermarks) { // not earlier: those of the last run still hold for all others
-        manager->checkpoints_high_watermarks = true;
-        int64_t interval_ms =
-            config_integer(manager->broker->config, OPTION_REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS);
-        scheduler_repeat(manager->broker->scheduler, "highwatermark-checkpoint", checkpoint_high_watermarks, manager,
-                         interval_ms, interval_ms);
-    }
     return error;
 }
 
