@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/client_config.h"
 
-#include "base/error.h"
 #include "tools/command.h"
+#include "tools/error_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -237,22 +237,6 @@ static bool apply_key(const struct client_key *key, const char *value, rd_kafka_
     return true;
 }
 
-static bool refuses(const struct property *property, char **error)
-{
-    bool is_protocol = strcmp(property->key, "security.protocol") == 0;
-    if (is_protocol && !is_choice("SASL_SSL, PLAINTEXT, SSL, SASL_PLAINTEXT", property->value)) {
-        *error = memory_format("Invalid value %s for configuration security.protocol: String must be one of (case "
-                               "insensitive): SASL_SSL, PLAINTEXT, SSL, SASL_PLAINTEXT",
-                               property->value);
-        return true;
-    }
-    bool is_secured = is_protocol && strcmp(property->value, "PLAINTEXT") != 0;
-    if (!is_secured && strncmp(property->key, "ssl.", 4) != 0 && strncmp(property->key, "sasl.", 5) != 0)
-        return false;
-    *error = memory_format("The configuration %s is not supported: connections are not secured yet", property->key);
-    return true;
-}
-
 static const struct client_key *find_key(enum client_kind kind, const char *name, bool *is_known)
 {
     *is_known = false;
@@ -276,7 +260,7 @@ bool client_config_apply(enum client_kind kind, const struct properties *propert
     }
     for (size_t i = 0; i < properties->count; i++) {
         const struct property *property = &properties->items[i];
-        if (refuses(property, error))
+        if (command_refuses(property, error))
             return false;
         bool is_known;
         const struct client_key *key = find_key(kind, property->key, &is_known);
@@ -321,37 +305,8 @@ void client_config_warn_connection(const char *who, const struct bootstrap *boot
                 atoi(slash + 1), (int)host_size, reason, (int)strcspn(address + 1, " "), address + 1);
 }
 
-static const struct {
-    rd_kafka_resp_err_t error;
-    const char *text;
-} error_texts[] = {
-    {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, "The request attempted to perform an operation on an invalid topic."},
-    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
-     "The request included a message larger than the max message size the server will accept."},
-    {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
-     "The request included message batch larger than the configured segment size on the server."},
-    {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-     "Messages are rejected since there are fewer in-sync replicas than required."},
-    {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-     "Messages are written to the log, but to fewer in-sync replicas than required."},
-    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed."},
-    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed."},
-    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, "The timestamp of the message is out of acceptable range."},
-    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "This server does not host this topic-partition."},
-    {RD_KAFKA_RESP_ERR_INVALID_RECORD, "One or more records have been rejected"},
-    {RD_KAFKA_RESP_ERR_UNKNOWN, "The server experienced an unexpected error when processing the request."},
-    {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-     "There is no leader for this topic-partition as we are in the middle of a leadership election."},
-    {RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, "Disk error when trying to access log file on the disk."},
-    {RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE,
-     "The requesting client does not support the compression type of given partition."},
-};
-
 const char *client_config_error_text(rd_kafka_resp_err_t error)
 {
-    for (size_t i = 0; i < sizeof error_texts / sizeof error_texts[0]; i++) {
-        if (error_texts[i].error == error)
-            return error_texts[i].text;
-    }
-    return rd_kafka_err2str(error);
+    const char *text = error > 0 ? error_text((int16_t)error) : NULL;
+    return text ? text : rd_kafka_err2str(error);
 }

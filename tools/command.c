@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,38 +30,38 @@ void command_log(const char *level, const char *logger, const char *format, ...)
         return; // standard error is closed: nobody is left to tell
 }
 
-noreturn void command_exit_usage(const struct options *options, const char *message)
+noreturn void command_exit_usage(const struct arguments *options, const char *message)
 {
     fprintf(stderr, "%s\n", message);
-    options_print(options, stderr);
+    arguments_print(options, stderr);
     exit(1);
 }
 
-void command_help_or_version(const struct options *options, const char *purpose)
+void command_help_or_version(const struct arguments *options, const char *purpose)
 {
-    if (options_has(options, "help"))
+    if (arguments_has(options, "help"))
         command_exit_usage(options, purpose);
-    if (options_has(options, "version")) {
+    if (arguments_has(options, "version")) {
         puts(COMMAND_KAFKA_VERSION);
         exit(0);
     }
 }
 
-void command_check_required(const struct options *options, const char *name)
+void command_check_required(const struct arguments *options, const char *name)
 {
-    if (options_has(options, name))
+    if (arguments_has(options, name))
         return;
     char message[128];
     snprintf(message, sizeof message, "Missing required argument \"[%s]\"", name);
     command_exit_usage(options, message);
 }
 
-void command_check_exclusive(const struct options *options, const char *name, const char *const *others)
+void command_check_exclusive(const struct arguments *options, const char *name, const char *const *others)
 {
-    if (!options_has(options, name))
+    if (!arguments_has(options, name))
         return;
     for (; *others; others++) {
-        if (options_has(options, *others)) {
+        if (arguments_has(options, *others)) {
             char message[128];
             snprintf(message, sizeof message, "Option \"[%s]\" can't be used with option \"[%s]\"", name, *others);
             command_exit_usage(options, message);
@@ -68,10 +69,10 @@ void command_check_exclusive(const struct options *options, const char *name, co
     }
 }
 
-void command_read_properties(const struct options *options, const char *name, struct properties *properties)
+void command_read_properties(const struct arguments *options, const char *name, struct properties *properties)
 {
     const char *argument;
-    for (size_t at = 0; (argument = options_next(options, name, &at));) {
+    for (size_t at = 0; (argument = arguments_next(options, name, &at));) {
         const char *equals = strchr(argument, '=');
         size_t key_size = equals ? (size_t)(equals - argument) : strlen(argument);
         if (key_size == 0) {
@@ -82,4 +83,25 @@ void command_read_properties(const struct options *options, const char *name, st
         properties_set(properties, key, equals ? equals + 1 : "");
         free(key);
     }
+}
+
+bool command_refuses(const struct property *property, char **error)
+{
+    static const char *const protocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
+    bool is_secured = strncmp(property->key, "ssl.", 4) == 0 || strncmp(property->key, "sasl.", 5) == 0;
+    if (strcmp(property->key, "security.protocol") == 0) {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
+            is_known = is_known || strcasecmp(property->value, protocols[i]) == 0;
+        if (!is_known) {
+            *error = memory_format("Invalid value %s for configuration security.protocol: String must be one of (case "
+                                   "insensitive): SASL_SSL, PLAINTEXT, SSL, SASL_PLAINTEXT",
+                                   property->value);
+            return true;
+        }
+        is_secured = strcasecmp(property->value, "PLAINTEXT") != 0;
+    }
+    if (is_secured)
+        *error = memory_format("The configuration %s is not supported: connections are not secured yet", property->key);
+    return is_secured;
 }

@@ -6,7 +6,7 @@
 #define TOOLS_COMMAND_H
 
 #include "base/properties.h"
-#include "tools/options.h"
+#include "tools/arguments.h"
 
 #include <stdnoreturn.h>
 
@@ -17,18 +17,22 @@
 void command_log(const char *level, const char *logger, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // The message and the table of the options on standard error.
-noreturn void command_exit_usage(const struct options *options, const char *message);
+noreturn void command_exit_usage(const struct arguments *options, const char *message);
 
 // --help (ends with 1) and --version (ends with 0).
-void command_help_or_version(const struct options *options, const char *purpose);
+void command_help_or_version(const struct arguments *options, const char *purpose);
 
 // Ends unless the option is given.
-void command_check_required(const struct options *options, const char *name);
+void command_check_required(const struct arguments *options, const char *name);
 
 // Ends when name is given together with one of the others (a NULL-ended list).
-void command_check_exclusive(const struct options *options, const char *name, const char *const *others);
+void command_check_exclusive(const struct arguments *options, const char *name, const char *const *others);
 
 // Adds the values KEY=VALUE of an option to the properties; without "=" the value is empty. Ends for an empty key.
-void command_read_properties(const struct options *options, const char *name, struct properties *properties);
+void command_read_properties(const struct arguments *options, const char *name, struct properties *properties);
+
+// A key that would secure the connection is refused, since going on without would be worse: true with a message in
+// error, to be freed.
+bool command_refuses(const struct property *property, char **error);
 
 #endif

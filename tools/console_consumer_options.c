@@ -11,46 +11,45 @@
 #include <strings.h>
 #include <unistd.h>
 
-static const struct option consumer_options[] = {
-    {"bootstrap-server", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "server to connect to", NULL,
+static const struct argument_row consumer_options[] = {
+    {"bootstrap-server", ARGUMENT_REQUIRED, ARGUMENT_STRING, "server to connect to", NULL,
      "Required: brokers to ask first, HOST:PORT with commas between them."},
-    {"consumer-property", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "consumer_prop", NULL,
+    {"consumer-property", ARGUMENT_REQUIRED, ARGUMENT_STRING, "consumer_prop", NULL,
      "KEY=VALUE for the consumer; wins over --consumer.config. May come several times."},
-    {"consumer.config", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "config file", NULL,
-     "A properties file for the consumer."},
-    {"enable-systest-events", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL, "Tells when it has shut down."},
-    {"formatter", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "class",
+    {"consumer.config", ARGUMENT_REQUIRED, ARGUMENT_STRING, "config file", NULL, "A properties file for the consumer."},
+    {"enable-systest-events", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Tells when it has shut down."},
+    {"formatter", ARGUMENT_REQUIRED, ARGUMENT_STRING, "class",
      "org.apache.kafka.tools.consumer.DefaultMessageFormatter",
      "How records are written: DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter."},
-    {"formatter-config", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "config file", NULL,
+    {"formatter-config", ARGUMENT_REQUIRED, ARGUMENT_STRING, "config file", NULL,
      "A properties file for the formatter."},
-    {"from-beginning", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL,
+    {"from-beginning", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL,
      "Begins with the oldest record when the group has no offset yet."},
-    {"group", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "consumer group id", NULL, "The group to read as."},
-    {"help", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL, "Shows this."},
-    {"include", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "Java regex (String)", NULL,
+    {"group", ARGUMENT_REQUIRED, ARGUMENT_STRING, "consumer group id", NULL, "The group to read as."},
+    {"help", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Shows this."},
+    {"include", ARGUMENT_REQUIRED, ARGUMENT_STRING, "Java regex (String)", NULL,
      "Reads the topics whose whole name matches."},
-    {"isolation-level", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "", "read_uncommitted",
+    {"isolation-level", ARGUMENT_REQUIRED, ARGUMENT_STRING, "", "read_uncommitted",
      "read_committed leaves out records of transactions that are not committed."},
-    {"key-deserializer", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "deserializer for keys", NULL,
+    {"key-deserializer", ARGUMENT_REQUIRED, ARGUMENT_STRING, "deserializer for keys", NULL,
      "The Java class that tells what keys are."},
-    {"max-messages", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "num_messages", NULL, "Ends after that many records."},
-    {"offset", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "consume offset", "latest",
+    {"max-messages", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "num_messages", NULL, "Ends after that many records."},
+    {"offset", ARGUMENT_REQUIRED, ARGUMENT_STRING, "consume offset", "latest",
      "Where to begin in the partition: an offset, earliest or latest."},
-    {"partition", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "partition", NULL,
+    {"partition", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "partition", NULL,
      "Reads this partition alone, without a group."},
-    {"property", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "prop", NULL,
+    {"property", ARGUMENT_REQUIRED, ARGUMENT_STRING, "prop", NULL,
      "KEY=VALUE for the formatter, several times:\nprint.timestamp, print.key, print.offset, print.partition, "
      "print.headers, print.value (true or false), key.separator, line.separator, headers.separator, null.literal, "
      "key.deserializer, value.deserializer, headers.deserializer."},
-    {"skip-message-on-error", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL,
+    {"skip-message-on-error", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL,
      "Goes on after a record that cannot be written."},
-    {"timeout-ms", OPTION_REQUIRED_ARGUMENT, OPTION_LONG, "timeout_ms", NULL, "Ends when no record comes for so long."},
-    {"topic", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "topic", NULL, "The topic to read."},
-    {"value-deserializer", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "deserializer for values", NULL,
+    {"timeout-ms", ARGUMENT_REQUIRED, ARGUMENT_LONG, "timeout_ms", NULL, "Ends when no record comes for so long."},
+    {"topic", ARGUMENT_REQUIRED, ARGUMENT_STRING, "topic", NULL, "The topic to read."},
+    {"value-deserializer", ARGUMENT_REQUIRED, ARGUMENT_STRING, "deserializer for values", NULL,
      "The Java class that tells what values are."},
-    {"version", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL, "Shows the version of Kafka that this behaves like."},
-    {"whitelist", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "Java regex (String)", NULL, "The old name of --include."},
+    {"version", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Shows the version of Kafka that this behaves like."},
+    {"whitelist", ARGUMENT_REQUIRED, ARGUMENT_STRING, "Java regex (String)", NULL, "The old name of --include."},
 };
 
 static noreturn void exit_with_exception(const char *exception, const char *message)
@@ -59,39 +58,39 @@ static noreturn void exit_with_exception(const char *exception, const char *mess
     exit(1);
 }
 
-static const char *single_string(struct options *options, const char *name)
+static const char *single_string(struct arguments *options, const char *name)
 {
     const char *value;
-    if (!options_string(options, name, &value))
+    if (!arguments_string(options, name, &value))
         exit_with_exception(options->error_exception, options->error);
     return value;
 }
 
-static int64_t single_number(struct options *options, const char *name)
+static int64_t single_number(struct arguments *options, const char *name)
 {
     int64_t value = -1;
-    if (!options_number(options, name, &value))
+    if (!arguments_number(options, name, &value))
         exit_with_exception(options->error_exception, options->error);
     return value;
 }
 
-static void load_properties(struct options *options, const char *name, struct properties *properties)
+static void load_properties(struct arguments *options, const char *name, struct properties *properties)
 {
     const char *file = single_string(options, name);
     if (file && properties_load(properties, file) < 0)
         exit_with_exception("java.nio.file.NoSuchFileException", file);
 }
 
-static void check_combinations(struct options *options)
+static void check_combinations(struct arguments *options)
 {
-    bool has_include = options_has(options, "include") || options_has(options, "whitelist");
-    bool has_offset = options_has(options, "offset");
-    if (options_has(options, "topic") == has_include)
+    bool has_include = arguments_has(options, "include") || arguments_has(options, "whitelist");
+    bool has_offset = arguments_has(options, "offset");
+    if (arguments_has(options, "topic") == has_include)
         command_exit_usage(options, "Exactly one of --include/--topic is required. ");
-    if (options_has(options, "partition")) {
-        if (!options_has(options, "topic"))
+    if (arguments_has(options, "partition")) {
+        if (!arguments_has(options, "topic"))
             command_exit_usage(options, "The topic is required when partition is specified.");
-        if (options_has(options, "from-beginning") && has_offset)
+        if (arguments_has(options, "from-beginning") && has_offset)
             command_exit_usage(options, "Options from-beginning and offset cannot be specified together.");
     } else if (has_offset) {
         command_exit_usage(options, "The partition is required when offset is specified.");
@@ -100,7 +99,7 @@ static void check_combinations(struct options *options)
 }
 
 // The group may be named in three places, but only in one way. Returns it, or NULL.
-static const char *settle_group(struct options *options, const struct properties *file,
+static const char *settle_group(struct arguments *options, const struct properties *file,
                                 const struct properties *arguments)
 {
     const char *places[] = {single_string(options, "group"), properties_get(file, "group.id"),
@@ -117,7 +116,8 @@ static const char *settle_group(struct options *options, const struct properties
     if (count > 1) {
         // As a HashSet prints them.
         for (size_t i = 1; i < count; i++) {
-            for (size_t j = i; j > 0 && java_hash_compare(names[j - 1], names[j], java_hash_capacity(count)) > 0; j--) {
+            for (size_t j = i; j > 0 && java_hash_compare(names[j - 1], names[j], java_hash_capacity(16, count)) > 0;
+                 j--) {
                 const char *swapped = names[j];
                 names[j] = names[j - 1];
                 names[j - 1] = swapped;
@@ -130,15 +130,15 @@ static const char *settle_group(struct options *options, const struct properties
                  names[0], names[1], count > 2 ? ", '" : "", count > 2 ? names[2] : "", count > 2 ? "'" : "");
         command_exit_usage(options, message);
     }
-    if (count == 1 && options_has(options, "partition"))
+    if (count == 1 && arguments_has(options, "partition"))
         command_exit_usage(options, "Options group and partition cannot be specified together.");
     return count == 1 ? names[0] : NULL;
 }
 
-static void settle_offset_reset(const struct options *options, struct properties *consumer)
+static void settle_offset_reset(const struct arguments *options, struct properties *consumer)
 {
     const char *reset = properties_get(consumer, "auto.offset.reset");
-    bool from_beginning = options_has(options, "from-beginning");
+    bool from_beginning = arguments_has(options, "from-beginning");
     if (!reset) {
         properties_set(consumer, "auto.offset.reset", from_beginning ? "earliest" : "latest");
     } else if (from_beginning && strcmp(reset, "earliest") != 0) {
@@ -149,7 +149,7 @@ static void settle_offset_reset(const struct options *options, struct properties
     }
 }
 
-static void read_consumer_properties(struct options *options, struct properties *consumer)
+static void read_consumer_properties(struct arguments *options, struct properties *consumer)
 {
     struct properties arguments = {0};
     load_properties(options, "consumer.config", consumer);
@@ -161,7 +161,7 @@ static void read_consumer_properties(struct options *options, struct properties 
     properties_set(consumer, "bootstrap.servers", single_string(options, "bootstrap-server"));
     if (!properties_get(consumer, "client.id"))
         properties_set(consumer, "client.id", "console-consumer");
-    if (options_has(options, "isolation-level") || !properties_get(consumer, "isolation.level"))
+    if (arguments_has(options, "isolation-level") || !properties_get(consumer, "isolation.level"))
         properties_set(consumer, "isolation.level", single_string(options, "isolation-level"));
     if (group) {
         char *settled = memory_copy_string(group);
@@ -179,10 +179,10 @@ static void read_consumer_properties(struct options *options, struct properties 
     properties_fini(&arguments);
 }
 
-static int64_t read_offset(struct options *options)
+static int64_t read_offset(struct arguments *options)
 {
-    if (!options_has(options, "offset"))
-        return options_has(options, "from-beginning") ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
+    if (!arguments_has(options, "offset"))
+        return arguments_has(options, "from-beginning") ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
     const char *text = single_string(options, "offset");
     if (strcasecmp(text, "earliest") == 0)
         return RD_KAFKA_OFFSET_BEGINNING;
@@ -204,7 +204,7 @@ static int64_t read_offset(struct options *options)
 
 static void read_formatter(struct console_consumer_options *read)
 {
-    struct options *options = &read->options;
+    struct arguments *options = &read->options;
     load_properties(options, "formatter-config", &read->formatter_properties);
     const char *deserializer = single_string(options, "key-deserializer");
     if (deserializer && deserializer[0])
@@ -222,24 +222,24 @@ void console_consumer_options_read(struct console_consumer_options *read, int ar
 {
     static const char PURPOSE[] = "Reads records of topics and writes them to the standard output.";
     *read = (struct console_consumer_options){0};
-    struct options *options = &read->options;
-    if (!options_parse(options, consumer_options, sizeof consumer_options / sizeof consumer_options[0], argc, argv))
+    struct arguments *options = &read->options;
+    if (!arguments_parse(options, consumer_options, sizeof consumer_options / sizeof consumer_options[0], argc, argv))
         command_exit_usage(options, options->error);
     if (argc == 1)
         command_exit_usage(options, PURPOSE);
     command_help_or_version(options, PURPOSE);
     check_combinations(options);
     read->topic = single_string(options, "topic");
-    read->include = single_string(options, options_has(options, "include") ? "include" : "whitelist");
+    read->include = single_string(options, arguments_has(options, "include") ? "include" : "whitelist");
     read->partition = (int32_t)single_number(options, "partition");
     read_consumer_properties(options, &read->consumer);
     read->offset = read_offset(options);
     read->timeout_ms = single_number(options, "timeout-ms");
     read_formatter(read);
-    read->skips_errors = options_has(options, "skip-message-on-error");
-    read->shows_events = options_has(options, "enable-systest-events");
+    read->skips_errors = arguments_has(options, "skip-message-on-error");
+    read->shows_events = arguments_has(options, "enable-systest-events");
     read->messages_max = -1;
-    if (!options_number(options, "max-messages", &read->messages_max)) {
+    if (!arguments_number(options, "max-messages", &read->messages_max)) {
         fprintf(stderr, "Processed a total of 0 messages\n");
         command_log("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer",
                     "Unknown error when running consumer: ");

@@ -5,14 +5,14 @@
 #define TOOLS_CONSOLE_CONSUMER_OPTIONS_H
 
 #include "base/properties.h"
+#include "tools/arguments.h"
 #include "tools/message_formatter.h"
-#include "tools/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct console_consumer_options {
-    struct options options;
+    struct arguments options;
     struct properties consumer;             // Java's keys
     struct properties formatter_properties; // what formatter's strings belong to
     struct message_formatter formatter;

@@ -18,49 +18,44 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static const struct option producer_options[] = {
-    {"batch-size", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "size", "16384",
-     "Bytes that one batch of records may hold."},
-    {"bootstrap-server", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "server to connect to", NULL,
+static const struct argument_row producer_options[] = {
+    {"batch-size", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "size", "16384", "Bytes that one batch of records may hold."},
+    {"bootstrap-server", ARGUMENT_REQUIRED, ARGUMENT_STRING, "server to connect to", NULL,
      "Required: brokers to ask first, HOST:PORT with commas between them."},
-    {"broker-list", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "broker-list", NULL,
-     "The old name of --bootstrap-server."},
-    {"compression-codec", OPTION_OPTIONAL_ARGUMENT, OPTION_STRING, "compression-codec", NULL,
+    {"broker-list", ARGUMENT_REQUIRED, ARGUMENT_STRING, "broker-list", NULL, "The old name of --bootstrap-server."},
+    {"compression-codec", ARGUMENT_OPTIONAL, ARGUMENT_STRING, "compression-codec", NULL,
      "none, gzip (also when no codec is named), snappy, lz4 or zstd."},
-    {"help", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL, "Shows this."},
-    {"line-reader", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "reader_class",
-     "kafka.tools.ConsoleProducer$LineMessageReader",
+    {"help", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Shows this."},
+    {"line-reader", ARGUMENT_REQUIRED, ARGUMENT_STRING, "reader_class", "kafka.tools.ConsoleProducer$LineMessageReader",
      "The class that makes records of lines; only the default is there."},
-    {"max-block-ms", OPTION_REQUIRED_ARGUMENT, OPTION_LONG, "max block on send", "60000",
+    {"max-block-ms", ARGUMENT_REQUIRED, ARGUMENT_LONG, "max block on send", "60000",
      "How long a record waits for the topic's metadata."},
-    {"max-memory-bytes", OPTION_REQUIRED_ARGUMENT, OPTION_LONG, "total memory in bytes", "33554432",
+    {"max-memory-bytes", ARGUMENT_REQUIRED, ARGUMENT_LONG, "total memory in bytes", "33554432",
      "Memory for records that wait to be sent."},
-    {"max-partition-memory-bytes", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "memory in bytes per partition", "16384",
+    {"max-partition-memory-bytes", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "memory in bytes per partition", "16384",
      "The older name of --batch-size."},
-    {"message-send-max-retries", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "", "3",
-     "How often sending is tried again."},
-    {"metadata-expiry-ms", OPTION_REQUIRED_ARGUMENT, OPTION_LONG, "metadata expiration interval", "300000",
+    {"message-send-max-retries", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "", "3", "How often sending is tried again."},
+    {"metadata-expiry-ms", ARGUMENT_REQUIRED, ARGUMENT_LONG, "metadata expiration interval", "300000",
      "After how long metadata are asked for again."},
-    {"producer-property", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "producer_prop", NULL,
+    {"producer-property", ARGUMENT_REQUIRED, ARGUMENT_STRING, "producer_prop", NULL,
      "KEY=VALUE for the producer; wins over --producer.config. May come several times."},
-    {"producer.config", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "config file", NULL,
-     "A properties file for the producer."},
-    {"property", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "prop", NULL,
+    {"producer.config", ARGUMENT_REQUIRED, ARGUMENT_STRING, "config file", NULL, "A properties file for the producer."},
+    {"property", ARGUMENT_REQUIRED, ARGUMENT_STRING, "prop", NULL,
      "KEY=VALUE for the reader of lines, several times:\nparse.key, parse.headers, ignore.error (true or false), "
      "key.separator, headers.delimiter, headers.separator, headers.key.separator, null.marker."},
-    {"reader-config", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "config file", NULL,
+    {"reader-config", ARGUMENT_REQUIRED, ARGUMENT_STRING, "config file", NULL,
      "A properties file for the reader of lines."},
-    {"request-required-acks", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "request required acks", "-1",
+    {"request-required-acks", ARGUMENT_REQUIRED, ARGUMENT_STRING, "request required acks", "-1",
      "0, 1 or all (-1): whose acknowledgement is waited for."},
-    {"request-timeout-ms", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "request timeout ms", "1500",
+    {"request-timeout-ms", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "request timeout ms", "1500",
      "How long an acknowledgement may take."},
-    {"retry-backoff-ms", OPTION_REQUIRED_ARGUMENT, OPTION_LONG, "", "100", "The pause before another try."},
-    {"socket-buffer-size", OPTION_REQUIRED_ARGUMENT, OPTION_INTEGER, "size", "102400", "The kernel's send buffer."},
-    {"sync", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL, "Sends one record after the other, each acknowledged."},
-    {"timeout", OPTION_REQUIRED_ARGUMENT, OPTION_LONG, "timeout_ms", "1000",
+    {"retry-backoff-ms", ARGUMENT_REQUIRED, ARGUMENT_LONG, "", "100", "The pause before another try."},
+    {"socket-buffer-size", ARGUMENT_REQUIRED, ARGUMENT_INTEGER, "size", "102400", "The kernel's send buffer."},
+    {"sync", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Sends one record after the other, each acknowledged."},
+    {"timeout", ARGUMENT_REQUIRED, ARGUMENT_LONG, "timeout_ms", "1000",
      "How long a record may wait for others to share its batch."},
-    {"topic", OPTION_REQUIRED_ARGUMENT, OPTION_STRING, "topic", NULL, "Required: the topic to send to."},
-    {"version", OPTION_NO_ARGUMENT, OPTION_STRING, "", NULL, "Shows the version of Kafka that this behaves like."},
+    {"topic", ARGUMENT_REQUIRED, ARGUMENT_STRING, "topic", NULL, "Required: the topic to send to."},
+    {"version", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Shows the version of Kafka that this behaves like."},
 };
 
 static const char PRODUCER_LOGGER[] = "org.apache.kafka.clients.producer.internals.ErrorLoggingCallback";
@@ -148,7 +143,7 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 
 // Turns the command line into the producer's properties: a file, then single ones, then options, which win over both,
 // while their defaults do not.
-static void producer_read_properties(struct options *options, struct properties *properties)
+static void producer_read_properties(struct arguments *options, struct properties *properties)
 {
     static const struct {
         const char *option, *key;
@@ -166,7 +161,7 @@ static void producer_read_properties(struct options *options, struct properties 
         {"max-block-ms", "max.block.ms"},
     };
     const char *file;
-    if (!options_string(options, "producer.config", &file))
+    if (!arguments_string(options, "producer.config", &file))
         exit_with("", options->error);
     if (file && properties_load(properties, file) < 0)
         exit_with("java.nio.file.NoSuchFileException", file);
@@ -174,23 +169,23 @@ static void producer_read_properties(struct options *options, struct properties 
     for (size_t i = 0; i < sizeof merged / sizeof merged[0]; i++) {
         const char *value;
         int64_t number;
-        if (!options_string(options, merged[i].option, &value))
+        if (!arguments_string(options, merged[i].option, &value))
             exit_with("", options->error);
-        if (strcmp(merged[i].key, "acks") != 0 && !options_number(options, merged[i].option, &number))
+        if (strcmp(merged[i].key, "acks") != 0 && !arguments_number(options, merged[i].option, &number))
             exit_with("", options->error);
-        if (options_has(options, merged[i].option) || !properties_get(properties, merged[i].key))
+        if (arguments_has(options, merged[i].option) || !properties_get(properties, merged[i].key))
             properties_set(properties, merged[i].key, value);
     }
-    if (options_has(options, "compression-codec")) {
+    if (arguments_has(options, "compression-codec")) {
         const char *codec;
-        if (!options_string(options, "compression-codec", &codec))
+        if (!arguments_string(options, "compression-codec", &codec))
             exit_with("", options->error);
         properties_set(properties, "compression.type", codec && codec[0] ? codec : "gzip");
     }
     if (!properties_get(properties, "client.id"))
         properties_set(properties, "client.id", "console-producer");
     // Lines that come one by one should not wait for company unless somebody asked for it.
-    if (!options_has(options, "timeout") && strcmp(properties_get(properties, "linger.ms"), "1000") == 0)
+    if (!arguments_has(options, "timeout") && strcmp(properties_get(properties, "linger.ms"), "1000") == 0)
         properties_set(properties, "linger.ms", "2");
 }
 
@@ -467,15 +462,15 @@ static void producer_run(struct producer *producer)
     line_record_fini(&record);
 }
 
-static const char *single_string(struct options *options, const char *name)
+static const char *single_string(struct arguments *options, const char *name)
 {
     const char *value;
-    if (!options_string(options, name, &value))
+    if (!arguments_string(options, name, &value))
         exit_with("", options->error);
     return value;
 }
 
-static void producer_read_reader(struct options *options, struct properties *properties)
+static void producer_read_reader(struct arguments *options, struct properties *properties)
 {
     const char *reader_class = single_string(options, "line-reader");
     if (strcmp(reader_class, "kafka.tools.ConsoleProducer$LineMessageReader") != 0 &&
@@ -489,15 +484,15 @@ static void producer_read_reader(struct options *options, struct properties *pro
 
 int main(int argc, char **argv)
 {
-    struct options options;
-    if (!options_parse(&options, producer_options, sizeof producer_options / sizeof producer_options[0], argc, argv))
+    struct arguments options;
+    if (!arguments_parse(&options, producer_options, sizeof producer_options / sizeof producer_options[0], argc, argv))
         command_exit_usage(&options, options.error);
     command_help_or_version(&options, "Reads lines from the standard input and sends them to a topic.");
-    if (!options_has(&options, "bootstrap-server") && !options_has(&options, "broker-list"))
+    if (!arguments_has(&options, "bootstrap-server") && !arguments_has(&options, "broker-list"))
         command_exit_usage(&options, "Missing required option(s) [bootstrap-server]");
     command_check_required(&options, "topic");
     const char *servers =
-        single_string(&options, options_has(&options, "bootstrap-server") ? "bootstrap-server" : "broker-list");
+        single_string(&options, arguments_has(&options, "bootstrap-server") ? "bootstrap-server" : "broker-list");
     if (!bootstrap_is_valid(servers))
         command_exit_usage(&options, "Please provide valid host:port like host1:9091,host2:9092\n ");
 
@@ -505,7 +500,7 @@ int main(int argc, char **argv)
     struct properties properties = {0}, reader_properties = {0};
     char *error;
     producer.topic_name = single_string(&options, "topic");
-    producer.is_sync = options_has(&options, "sync");
+    producer.is_sync = arguments_has(&options, "sync");
     producer.is_prompting = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     producer_read_reader(&options, &reader_properties);
     producer_read_properties(&options, &properties);

@@ -28,10 +28,10 @@ uint32_t java_hash(const char *string)
     return hash;
 }
 
-uint32_t java_hash_capacity(size_t count)
+uint32_t java_hash_capacity(size_t made_for, size_t count)
 {
-    uint32_t capacity = 16;
-    while (count * 4 > (size_t)capacity * 3 && capacity < UINT32_C(1) << 30)
+    uint32_t capacity = 1;
+    while ((capacity < made_for || count * 4 > (size_t)capacity * 3) && capacity < UINT32_C(1) << 30)
         capacity *= 2;
     return capacity;
 }

@@ -10,8 +10,8 @@
 // String.hashCode() of UTF-8 text.
 uint32_t java_hash(const char *string);
 
-// The slots of a HashMap that grew to this many entries one by one.
-uint32_t java_hash_capacity(size_t count);
+// The slots of a HashMap that was made for so many entries (16 when nothing is said) and grew to count.
+uint32_t java_hash_capacity(size_t made_for, size_t count);
 
 // Compares two strings by the slot that they take in a table of that many slots; 0 when it is the same one (then the
 // one that was put in first comes first).

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/options.h"
+#include "tools/arguments.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option *options_find(const struct options *options, const char *name, size_t size)
+static const struct argument_row *arguments_find(const struct arguments *options, const char *name, size_t size)
 {
     for (size_t i = 0; i < options->table_size; i++) {
         if (strlen(options->table[i].name) == size && memcmp(options->table[i].name, name, size) == 0)
@@ -15,14 +15,14 @@ static const struct option *options_find(const struct options *options, const ch
     return NULL;
 }
 
-static const struct option *options_known(const struct options *options, const char *name)
+static const struct argument_row *arguments_known(const struct arguments *options, const char *name)
 {
-    const struct option *option = options_find(options, name, strlen(name));
+    const struct argument_row *option = arguments_find(options, name, strlen(name));
     assert(option && "a program asks for options of its own table only");
     return option;
 }
 
-static bool options_fail(struct options *options, const char *exception, char *message)
+static bool arguments_fail(struct arguments *options, const char *exception, char *message)
 {
     free(options->error);
     options->error = message;
@@ -37,57 +37,58 @@ static bool looks_like_option(const char *word)
 
 // The option named in a word without its dashes, and the value behind an equals sign ("" counts as none). A single
 // dash is for options of one letter, which no program here has: the first letter is what is not known.
-static bool options_take(struct options *options, const char *word, char **words, int *at, int count)
+static bool arguments_take(struct arguments *options, const char *word, char **words, int *at, int count)
 {
     const char *name = word + (word[1] == '-' ? 2 : 1);
     const char *equals = strchr(name, '=');
     size_t name_size = equals ? (size_t)(equals - name) : strlen(name);
     if (word[1] != '-')
         name_size = 1;
-    const struct option *option = options_find(options, name, name_size);
+    const struct argument_row *option = arguments_find(options, name, name_size);
     if (!option)
-        return options_fail(options, "joptsimple.UnrecognizedOptionException",
-                            memory_format("%.*s is not a recognized option", (int)name_size, name));
+        return arguments_fail(options, "joptsimple.UnrecognizedOptionException",
+                              memory_format("%.*s is not a recognized option", (int)name_size, name));
     const char *value = NULL;
-    if (option->argument != OPTION_NO_ARGUMENT && equals && equals[1] != '\0') {
+    if (option->argument != ARGUMENT_NONE && equals && equals[1] != '\0') {
         value = equals + 1;
-    } else if (option->argument == OPTION_REQUIRED_ARGUMENT) {
+    } else if (option->argument == ARGUMENT_REQUIRED) {
         if (*at == count)
-            return options_fail(options, "joptsimple.OptionMissingRequiredArgumentException",
-                                memory_format("Option %s requires an argument", option->name));
+            return arguments_fail(options, "joptsimple.OptionMissingRequiredArgumentException",
+                                  memory_format("Option %s requires an argument", option->name));
         value = words[(*at)++];
-    } else if (option->argument == OPTION_OPTIONAL_ARGUMENT && *at < count && !looks_like_option(words[*at])) {
+    } else if (option->argument == ARGUMENT_OPTIONAL && *at < count && !looks_like_option(words[*at])) {
         value = words[(*at)++];
     }
-    options->given[options->given_count++] = (struct option_given){option, value};
+    options->given[options->given_count++] = (struct argument_given){option, value};
     return true;
 }
 
-bool options_parse(struct options *options, const struct option *table, size_t table_size, int argc, char **argv)
+bool arguments_parse(struct arguments *options, const struct argument_row *table, size_t table_size, int argc,
+                     char **argv)
 {
-    *options = (struct options){.table = table, .table_size = table_size};
+    *options = (struct arguments){.table = table, .table_size = table_size};
     options->given = memory_alloc_array((size_t)argc + 1, sizeof *options->given);
     int at = 1;
     while (at < argc) {
         const char *word = argv[at++];
         if (strcmp(word, "--") == 0)
             break;
-        if (looks_like_option(word) && !options_take(options, word, argv, &at, argc))
+        if (looks_like_option(word) && !arguments_take(options, word, argv, &at, argc))
             return false;
     }
     return true;
 }
 
-void options_fini(struct options *options)
+void arguments_fini(struct arguments *options)
 {
     free(options->given);
     free(options->error);
-    *options = (struct options){0};
+    *options = (struct arguments){0};
 }
 
-bool options_has(const struct options *options, const char *name)
+bool arguments_has(const struct arguments *options, const char *name)
 {
-    const struct option *option = options_known(options, name);
+    const struct argument_row *option = arguments_known(options, name);
     for (size_t i = 0; i < options->given_count; i++) {
         if (options->given[i].option == option)
             return true;
@@ -95,21 +96,22 @@ bool options_has(const struct options *options, const char *name)
     return false;
 }
 
-bool options_string(struct options *options, const char *name, const char **value)
+bool arguments_string(struct arguments *options, const char *name, const char **value)
 {
     size_t at = 0;
-    const char *found = options_next(options, name, &at);
-    if (found && options_next(options, name, &at))
-        return options_fail(options, "joptsimple.MultipleArgumentsForOptionException",
-                            memory_format("Found multiple arguments for option %s, but you asked for only one", name));
-    *value = found ? found : options_known(options, name)->default_value;
+    const char *found = arguments_next(options, name, &at);
+    if (found && arguments_next(options, name, &at))
+        return arguments_fail(
+            options, "joptsimple.MultipleArgumentsForOptionException",
+            memory_format("Found multiple arguments for option %s, but you asked for only one", name));
+    *value = found ? found : arguments_known(options, name)->default_value;
     return true;
 }
 
-bool options_number(struct options *options, const char *name, int64_t *value)
+bool arguments_number(struct arguments *options, const char *name, int64_t *value)
 {
     const char *string;
-    if (!options_string(options, name, &string))
+    if (!arguments_string(options, name, &string))
         return false;
     if (!string)
         return true;
@@ -117,34 +119,34 @@ bool options_number(struct options *options, const char *name, int64_t *value)
     errno = 0;
     long long number = strtoll(string, &end, 10);
     bool is_number = end != string && *end == '\0' && errno == 0 && strchr("+-0123456789", string[0]);
-    if (options_known(options, name)->type == OPTION_INTEGER && (number > INT32_MAX || number < INT32_MIN))
+    if (arguments_known(options, name)->type == ARGUMENT_INTEGER && (number > INT32_MAX || number < INT32_MIN))
         is_number = false;
     if (!is_number)
-        return options_fail(options, "joptsimple.OptionArgumentConversionException",
-                            memory_format("Cannot parse argument '%s' of option %s", string, name));
+        return arguments_fail(options, "joptsimple.OptionArgumentConversionException",
+                              memory_format("Cannot parse argument '%s' of option %s", string, name));
     *value = number;
     return true;
 }
 
-const char *options_next(const struct options *options, const char *name, size_t *at)
+const char *arguments_next(const struct arguments *options, const char *name, size_t *at)
 {
-    const struct option *option = options_known(options, name);
+    const struct argument_row *option = arguments_known(options, name);
     while (*at < options->given_count) {
-        const struct option_given *given = &options->given[(*at)++];
+        const struct argument_given *given = &options->given[(*at)++];
         if (given->option == option && given->value)
             return given->value;
     }
     return NULL;
 }
 
-enum { OPTIONS_PRINT_WIDTH = 80, OPTIONS_PRINT_COLUMN_MAX = 40 };
+enum { ARGUMENTS_PRINT_WIDTH = 80, ARGUMENTS_PRINT_COLUMN_MAX = 40 };
 
-static int option_print_name(const struct option *option, char *buffer, size_t size)
+static int print_name(const struct argument_row *option, char *buffer, size_t size)
 {
     static const char *const types[] = {"String", "Integer", "Long"};
-    if (option->argument == OPTION_NO_ARGUMENT)
+    if (option->argument == ARGUMENT_NONE)
         return snprintf(buffer, size, "--%s", option->name);
-    bool is_required = option->argument == OPTION_REQUIRED_ARGUMENT;
+    bool is_required = option->argument == ARGUMENT_REQUIRED;
     return snprintf(buffer, size, "--%s %s%s%s%s%s", option->name, is_required ? "<" : "[", types[option->type],
                     option->argument_name[0] ? ": " : "", option->argument_name, is_required ? ">" : "]");
 }
@@ -168,24 +170,24 @@ static bool print_piece(FILE *stream, const char **text, int width)
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp((*(const struct option *const *)a)->name, (*(const struct option *const *)b)->name);
+    return strcmp((*(const struct argument_row *const *)a)->name, (*(const struct argument_row *const *)b)->name);
 }
 
-void options_print(const struct options *options, FILE *stream)
+void arguments_print(const struct arguments *options, FILE *stream)
 {
-    const struct option **sorted = memory_alloc_array(options->table_size + 1, sizeof *sorted);
+    const struct argument_row **sorted = memory_alloc_array(options->table_size + 1, sizeof *sorted);
     int column = 0;
     char name[256];
     for (size_t i = 0; i < options->table_size; i++) {
         sorted[i] = &options->table[i];
-        int size = option_print_name(sorted[i], name, sizeof name);
-        if (size > column && size <= OPTIONS_PRINT_COLUMN_MAX)
+        int size = print_name(sorted[i], name, sizeof name);
+        if (size > column && size <= ARGUMENTS_PRINT_COLUMN_MAX)
             column = size;
     }
     qsort(sorted, options->table_size, sizeof *sorted, compare_names);
     fprintf(stream, "%-*s  %s\n%-*s  %s\n", column, "Option", "Description", column, "------", "-----------");
     for (size_t i = 0; i < options->table_size; i++) {
-        int size = option_print_name(sorted[i], name, sizeof name);
+        int size = print_name(sorted[i], name, sizeof name);
         if (size > column)
             fprintf(stream, "%s\n%*s  ", name, column, "");
         else
@@ -194,7 +196,7 @@ void options_print(const struct options *options, FILE *stream)
                          ? memory_format("%s (default: %s)", sorted[i]->text, sorted[i]->default_value)
                          : memory_copy_string(sorted[i]->text);
         const char *rest = text;
-        while (print_piece(stream, &rest, OPTIONS_PRINT_WIDTH - column - 2))
+        while (print_piece(stream, &rest, ARGUMENTS_PRINT_WIDTH - column - 2))
             fprintf(stream, "%*s  ", column, "");
         free(text);
     }
