@@ -143,7 +143,7 @@ static int parse_one(char *entry, const char *protocol_map, struct endpoint *end
     uint16_t port;
     if (endpoint_parse_address(address, &host, &port) != 0)
         return refuse(reason, "'%s://%s' is not NAME://host:port with a port from 0 to 65535", entry, address);
-    enum security_protocol protocol;
+    enum security_protocol protocol = SECURITY_PROTOCOL_PLAINTEXT;
     int result = map_lookup(protocol_map, entry, &protocol, reason);
     if (result != 0) {
         free(host);

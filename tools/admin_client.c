@@ -289,9 +289,8 @@ static int find_controller(struct admin_client *client)
         result = -EAGAIN; // no controller at this moment
         if (host && broker->port > 0 && broker->port <= UINT16_MAX) {
             client->any_is_controller = same_address(&client->any, broker->host, broker->port);
-            result = client->any_is_controller
-                         ? 0
-                         : node_connect(client, &client->controller, host, (uint16_t)broker->port);
+            result =
+                client->any_is_controller ? 0 : node_connect(client, &client->controller, host, (uint16_t)broker->port);
             client->knows_controller = result == 0;
         }
         free(host);

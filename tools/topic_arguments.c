@@ -106,9 +106,9 @@ static void check_brokers_form(const struct arguments *arguments)
     if (!arguments_has(arguments, "alter"))
         return;
     if (arguments_has(arguments, "config"))
-        command_exit_usage(arguments,
-                           "Option combination \"[[bootstrap-server], [config]]\" can't be used with option \"[alter]\" "
-                           "(the kafka-configs CLI supports altering topic configs with a --bootstrap-server option)");
+        command_exit_usage(
+            arguments, "Option combination \"[[bootstrap-server], [config]]\" can't be used with option \"[alter]\" "
+                       "(the kafka-configs CLI supports altering topic configs with a --bootstrap-server option)");
     command_check_required(arguments, "partitions");
 }
 
@@ -149,8 +149,8 @@ void topic_arguments_read(struct topic_arguments *topic, int argc, char **argv)
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         action_count += arguments_has(arguments, actions[i]);
     if (action_count != 1)
-        command_exit_usage(arguments,
-                           "Command must include exactly one action: --list, --describe, --create, --alter or --delete");
+        command_exit_usage(
+            arguments, "Command must include exactly one action: --list, --describe, --create, --alter or --delete");
     if (topic->uses_zookeeper)
         check_zookeeper_form(arguments);
     else

@@ -54,7 +54,8 @@ int main(int argc, char **argv)
     if (!ok) {
         printf("Error while executing topic command : %s\n", failure.message);
         fflush(stdout);
-        command_log("ERROR", arguments.uses_zookeeper ? "kafka.admin.TopicCommand$" : "org.apache.kafka.tools.TopicCommand",
+        command_log("ERROR",
+                    arguments.uses_zookeeper ? "kafka.admin.TopicCommand$" : "org.apache.kafka.tools.TopicCommand",
                     "%s: %s\n", failure.exception, failure.message);
     }
     arguments_fini(&arguments.arguments);

@@ -319,7 +319,8 @@ static struct report_ids ids_of(struct int32_array array)
 
 static int compare_partitions(const void *a, const void *b)
 {
-    int32_t index_a = ((const struct report_partition *)a)->index, index_b = ((const struct report_partition *)b)->index;
+    int32_t index_a = ((const struct report_partition *)a)->index,
+            index_b = ((const struct report_partition *)b)->index;
     return (index_a > index_b) - (index_a < index_b);
 }
 
@@ -329,8 +330,7 @@ static bool fill_partitions(struct topics *topics, const struct metadata_respons
     report->name = view_to_string(&topics->arena, topic->name);
     report->id = topic->topic_id;
     report->partition_count = topic->partitions.count < 0 ? 0 : topic->partitions.count;
-    report->partitions =
-        arena_alloc_array(&topics->arena, (size_t)report->partition_count, sizeof *report->partitions);
+    report->partitions = arena_alloc_array(&topics->arena, (size_t)report->partition_count, sizeof *report->partitions);
     if (!report->name || !report->partitions)
         return fail_memory(topics);
     for (int32_t i = 0; i < report->partition_count; i++) {
@@ -358,7 +358,8 @@ static bool fill_configs(struct topics *topics, const struct describe_configs_re
     report->min_isr = 1;
     for (int32_t i = 0; i < result->configs.count; i++) {
         const struct describe_configs_response_config *config = &result->configs.items[i];
-        bool is_default = config->config_source < 0 ? config->is_default : config->config_source == CONFIG_SOURCE_DEFAULT;
+        bool is_default =
+            config->config_source < 0 ? config->is_default : config->config_source == CONFIG_SOURCE_DEFAULT;
         const char *value = config->is_sensitive ? NULL : view_to_string(&topics->arena, config->value);
         report->configs[i] = (struct report_config){view_to_string(&topics->arena, config->name), value, !is_default};
         if (!report->configs[i].name)
@@ -492,8 +493,7 @@ static bool fail_topic_id(struct topics *topics, const char *text)
     size_t size = strlen(text);
     struct failure *failure = topics->failure;
     static const char EXCEPTION[] = "java.lang.IllegalArgumentException";
-    size_t plain =
-        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    size_t plain = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
     if (size > 24)
         return failure_set(failure, EXCEPTION,
                            "Input string with prefix `%.24s` is too long to be decoded as a base64 UUID", text);
@@ -519,8 +519,8 @@ static bool choose_topic_by_id(struct topics *topics, struct uuid id, const char
     topics->chosen_count = kept;
     if (kept > 0 || topic_arguments_has(topics->arguments, "if-exists"))
         return true;
-    return failure_set(topics->failure, "java.lang.IllegalArgumentException",
-                       "TopicId '%s' does not exist as expected", text);
+    return failure_set(topics->failure, "java.lang.IllegalArgumentException", "TopicId '%s' does not exist as expected",
+                       text);
 }
 
 static bool run_describe(struct topics *topics)
@@ -536,8 +536,7 @@ static bool run_describe(struct topics *topics)
         return false;
     if (topics->chosen_count == 0)
         return true;
-    struct report_topic *reports =
-        arena_alloc_array(&topics->arena, (size_t)topics->chosen_count, sizeof *reports);
+    struct report_topic *reports = arena_alloc_array(&topics->arena, (size_t)topics->chosen_count, sizeof *reports);
     if (!reports)
         return fail_memory(topics);
     for (int32_t i = 0; i < topics->chosen_count; i++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// kafka-topics --bootstrap-server: each action through the brokers, as Kafka 3.9's program does it. Confined to the main
-// thread.
+// kafka-topics --bootstrap-server: each action through the brokers, as Kafka 3.9's program does it. Confined to the
+// main thread.
 #ifndef TOOLS_TOPICS_BROKERS_H
 #define TOOLS_TOPICS_BROKERS_H
 

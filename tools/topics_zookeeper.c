@@ -70,8 +70,8 @@ static bool choose_existing_topics(struct topics *topics)
         return false;
     if (!name || !name[0] || topics->chosen_count > 0 || topic_arguments_has(topics->arguments, "if-exists"))
         return true;
-    return failure_set(topics->failure, "java.lang.IllegalArgumentException",
-                       "Topic '%s' does not exist as expected", name);
+    return failure_set(topics->failure, "java.lang.IllegalArgumentException", "Topic '%s' does not exist as expected",
+                       name);
 }
 
 static bool run_list(struct topics *topics)
@@ -351,7 +351,8 @@ static bool run_delete(struct topics *topics)
         const char *name = topics->chosen[i];
         if (topic_name_is_internal(view_of_string(name)))
             return failure_set(topics->failure, "kafka.admin.AdminOperationException",
-                               "Topic %s is a kafka internal topic and is not allowed to be marked for deletion.", name);
+                               "Topic %s is a kafka internal topic and is not allowed to be marked for deletion.",
+                               name);
         bool was_marked;
         if (!topic_store_mark(&topics->store, name, &was_marked))
             return false;

@@ -22,8 +22,9 @@ void topic_store_open(struct topic_store *store, const char *connect, struct are
     if (result == ZK_OK || result == ZK_NO_NODE)
         return;
     if (result == ZK_TIMED_OUT)
-        fprintf(stderr, "Exception in thread \"main\" kafka.zookeeper.ZooKeeperClientTimeoutException: Timed out waiting "
-                        "for connection while in state: CONNECTING\n");
+        fprintf(stderr,
+                "Exception in thread \"main\" kafka.zookeeper.ZooKeeperClientTimeoutException: Timed out waiting "
+                "for connection while in state: CONNECTING\n");
     else
         fprintf(stderr, "Exception in thread \"main\" kafka.zookeeper.ZooKeeperClientException: %s\n", reason);
     exit(1);
@@ -82,9 +83,10 @@ static bool read_brokers(struct topic_store *store, const struct zk_names *names
     qsort(brokers->items, (size_t)brokers->count, sizeof *brokers->items, compare_brokers);
     if (racked == 0 || racked == brokers->count)
         return true;
-    return failure_set(store->failure, "kafka.admin.AdminOperationException",
-                       "Not all brokers have rack information. Add --disable-rack-aware in command line to make replica "
-                       "assignment without rack information.");
+    return failure_set(
+        store->failure, "kafka.admin.AdminOperationException",
+        "Not all brokers have rack information. Add --disable-rack-aware in command line to make replica "
+        "assignment without rack information.");
 }
 
 bool topic_store_brokers(struct topic_store *store, bool with_racks, struct topic_brokers *brokers)
