@@ -127,6 +127,8 @@ static void print_struct(FILE *out, const struct api_message *message, struct ap
 {
     if (in->emitted)
         return;
+    if (in->fields == NULL)
+        api_file_fail(message->path, 0, "%s has no fields", in->name);
     in->emitted = true;
     for (const struct api_field *field = in->fields; field != NULL; field = field->next) {
         if (field->type != NULL)
@@ -227,11 +229,14 @@ static void print_default(FILE *out, const struct api_message *message, const st
     }
 }
 
-// Leads with a 0 for the first field, so that the initializer is never empty.
+// C has no empty initializers.
 static void print_defaults(FILE *out, const struct api_message *message, const struct api_struct *in)
 {
+    long start = ftell(out);
     for (const struct api_field *field = in->fields; field != NULL; field = field->next)
         print_default(out, message, field);
+    if (ftell(out) == start)
+        fputs("0", out);
 }
 
 static int wire_size_min(const struct api_message *message, const struct api_struct *in, int version);
@@ -330,8 +335,6 @@ static void print_schema(FILE *out, const struct api_message *message, struct ap
     }
     if (total > FIELDS_MAX)
         api_file_fail(message->path, in->fields->line, "%s has more than %d fields", in->name, FIELDS_MAX);
-    if (total == 0) // C has no empty arrays
-        fputs("    {0},\n", out);
     fprintf(out, "};\nstatic const uint16_t %s_wire_size_min[] = {", in->name);
     for (int version = 0; version <= message->versions.max; version++)
         fprintf(out, "%d, ", wire_size_min(message, in, version));
