@@ -188,55 +188,82 @@ static void print_header(FILE *out, const struct api_set *set)
     fputs("#endif\n", out);
 }
 
+static bool is_null_default(const struct api_field *field)
+{
+    return field->default_text != NULL && strcmp(field->default_text, "null") == 0;
+}
+
+static bool is_zero_struct(const struct api_struct *in);
+
+// Whether the default is what C gives to a field that an initializer leaves out.
+static bool is_zero_default(const struct api_field *field)
+{
+    switch (field->kind) {
+    case FIELD_STRING:
+    case FIELD_BYTES:
+        return is_null_default(field);
+    case FIELD_STRUCT:
+        return !is_null_default(field) && is_zero_struct(field->type);
+    case FIELD_RECORDS:
+    case FIELD_UUID:
+        return true;
+    default:
+        return field->default_text == NULL;
+    }
+}
+
+static bool is_zero_struct(const struct api_struct *in)
+{
+    for (const struct api_field *field = in->fields; field != NULL; field = field->next) {
+        if (!is_zero_default(field))
+            return false;
+    }
+    return true;
+}
+
 static void print_defaults(FILE *out, const struct api_message *message, const struct api_struct *in);
 
 static void print_default(FILE *out, const struct api_message *message, const struct api_field *field)
 {
     const char *text = field->default_text;
-    bool null = text != NULL && strcmp(text, "null") == 0;
-    if (null && is_never(field->nullable))
-        api_file_fail(message->path, field->line, "%s cannot be null", field->name);
     switch (field->kind) {
     case FIELD_STRING:
     case FIELD_BYTES:
-        if (text != NULL && !null)
+        if (text != NULL)
             api_file_fail(message->path, field->line, "only null can be the default of %s", field->name);
-        if (!null)
-            fprintf(out, ".%s = {EMPTY, 0}, ", field->name);
+        fprintf(out, ".%s = {EMPTY, 0}, ", field->name);
         break;
     case FIELD_INT32_ARRAY:
     case FIELD_INT64_ARRAY:
     case FIELD_STRING_ARRAY:
     case FIELD_STRUCT_ARRAY:
-        if (null)
-            fprintf(out, ".%s = {NULL, -1}, ", field->name);
+        fprintf(out, ".%s = {NULL, -1}, ", field->name);
         break;
     case FIELD_STRUCT:
-        if (null)
+        if (is_null_default(field))
             fprintf(out, ".%s_is_null = true, ", field->name);
-        fprintf(out, ".%s = {", field->name);
-        print_defaults(out, message, field->type);
-        fputs("}, ", out);
-        break;
-    case FIELD_RECORDS:
-    case FIELD_UUID:
+        if (!is_zero_struct(field->type)) {
+            fprintf(out, ".%s = {", field->name);
+            print_defaults(out, message, field->type);
+            fputs("}, ", out);
+        }
         break;
     default:
-        if (text != NULL && strcmp(text, "-2147483648") == 0)
-            text = "INT32_MIN";
-        if (text != NULL)
-            fprintf(out, ".%s = %s, ", field->name, text);
+        // The number itself would be too large before its sign is applied.
+        fprintf(out, ".%s = %s, ", field->name, strcmp(text, "-2147483648") == 0 ? "INT32_MIN" : text);
     }
 }
 
-// C has no empty initializers.
 static void print_defaults(FILE *out, const struct api_message *message, const struct api_struct *in)
 {
-    long start = ftell(out);
-    for (const struct api_field *field = in->fields; field != NULL; field = field->next)
-        print_default(out, message, field);
-    if (ftell(out) == start)
+    if (is_zero_struct(in)) // C has no empty initializers
         fputs("0", out);
+    for (const struct api_field *field = in->fields; field != NULL; field = field->next) {
+        if (is_null_default(field) && is_never(field->nullable))
+            api_file_fail(message->path, field->line, "%s cannot be null", field->name);
+        if (!is_zero_default(field))
+            print_default(out, message, field);
+    }
 }
 
 static int wire_size_min(const struct api_message *message, const struct api_struct *in, int version);
