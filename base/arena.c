@@ -47,6 +47,11 @@ void arena_fini(struct arena *arena)
     arena->used = arena->allocated = 0;
 }
 
+void arena_extend(struct arena *arena, size_t size)
+{
+    arena->used_max = arena->used_max > SIZE_MAX - size ? SIZE_MAX : arena->used_max + size;
+}
+
 // Chunks double, so that a small request costs one small allocation and a large one a few.
 static struct arena_chunk *chunk_add(struct arena *arena, size_t size_needed)
 {

@@ -24,6 +24,9 @@ void arena_init(struct arena *arena, size_t used_max);
 // Releases what was deferred, newest first, then all memory. The arena may be used again afterwards.
 void arena_fini(struct arena *arena);
 
+// Allows `size` bytes more: for an answer, whose room must not depend on what its request has used up.
+void arena_extend(struct arena *arena, size_t size);
+
 // Zeroed memory aligned for any type, or NULL beyond the maximum. Size 0 gives a valid pointer.
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result));
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size) __attribute__((warn_unused_result));

@@ -14,6 +14,9 @@
 FOR_EACH_SERVED_API(WEAK)
 #undef WEAK
 
+// What an answer may take in the arena, whatever the request has used of it.
+#define ANSWER_ARENA_SIZE ((size_t)64 * 1024 * 1024)
+
 typedef void serve(struct broker *broker, struct request *request, const void *message);
 
 static serve *const handlers[] = {
@@ -67,6 +70,7 @@ void dispatch_request(void *context, struct request *request)
     int result = message == NULL
                      ? -ENOMEM
                      : message_decode(api->request, request->api_version, request->body, &request->arena, message);
+    arena_extend(&request->arena, ANSWER_ARENA_SIZE);
     if (result == 0)
         find_handler(request->api_key)(context, request, message);
     else
