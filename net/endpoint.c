@@ -65,7 +65,7 @@ static int map_lookup(const char *map, const char *listener_name, enum security_
     if (map == NULL || map[0] == 0) {
         if (protocol_of_name(listener_name, protocol))
             return 0;
-        return refuse(reason, "no security protocol is defined for listener %s", listener_name);
+        return refuse(reason, "No security protocol defined for listener %s", listener_name);
     }
     char *copy = memory_copy_string(map), *rest = copy;
     int result = 1;
@@ -84,7 +84,7 @@ static int map_lookup(const char *map, const char *listener_name, enum security_
         }
     }
     free(copy);
-    return result == 1 ? refuse(reason, "no security protocol is defined for listener %s", listener_name) : result;
+    return result == 1 ? refuse(reason, "No security protocol defined for listener %s", listener_name) : result;
 }
 
 // 0 to 65535, digits only.

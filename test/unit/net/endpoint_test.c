@@ -68,8 +68,8 @@ static void names_what_is_wrong_with_listeners(void)
     refuses("PLAINTEXT://localhost:9092x", NULL, "port");
     refuses("PLAINTEXT://local host:9092", NULL, "PLAINTEXT://local host:9092");
     refuses("PLAINTEXT://::1:9092", NULL, "PLAINTEXT://::1:9092");
-    refuses("CLIENTS://localhost:9092", NULL, "no security protocol is defined for listener CLIENTS");
-    refuses("CLIENTS://localhost:9092", "BROKERS:PLAINTEXT", "no security protocol is defined for listener CLIENTS");
+    refuses("CLIENTS://localhost:9092", NULL, "No security protocol defined for listener CLIENTS");
+    refuses("CLIENTS://localhost:9092", "BROKERS:PLAINTEXT", "No security protocol defined for listener CLIENTS");
     refuses("CLIENTS://localhost:9092", "CLIENTS:PLAIN", "no security protocol for CLIENTS");
     refuses("PLAINTEXT://a:1,plaintext://a:2", NULL, "different name");
     refuses("PLAINTEXT://a:1,SSL://b:1", NULL, "different port");
