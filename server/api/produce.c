@@ -61,10 +61,13 @@ static enum kafka_error find_batch(const struct request *request, const struct m
         return error;
     if (topic_name_is_internal(name) && !view_equal_string(request->client_id, "__admin_client"))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
+    if (!is_transactional(append->batch))
+        return KAFKA_NONE;
     // No transaction coordinator is served, so no partition is ever part of a transaction.
-    if (is_transactional(append->batch))
-        return request->api_version >= 11 ? KAFKA_TRANSACTION_ABORTABLE : KAFKA_INVALID_TXN_STATE;
-    return KAFKA_NONE;
+    if (request->api_version >= 11)
+        return KAFKA_TRANSACTION_ABORTABLE;
+    append->error_message = "The partition was not added to the transaction.";
+    return KAFKA_INVALID_TXN_STATE;
 }
 
 static void list_appends(struct produce *produce, enum kafka_error error)
