@@ -134,6 +134,12 @@ enum kafka_error log_find_timestamp(struct log *log, int64_t timestamp, struct l
 enum kafka_error log_find_max_timestamp(struct log *log, struct log_timestamp_offset *found)
     __attribute__((warn_unused_result));
 
+// ListOffsets 0: where segments begin, newest first, count_max at most. Per segment its base offset (or the log start
+// offset if that is higher) and the time when its file was last written; and the log end offset with the time now, when
+// the last segment is not empty. timestamp -1 begins with the last of these, -2 with the first, any other with the last
+// whose time is not after it. Returns how many.
+size_t log_list_offsets_before(struct log *log, int64_t timestamp, size_t count_max, int64_t *offsets);
+
 // Bytes of all segments (DescribeLogDirs).
 int64_t log_size(struct log *log);
 size_t log_segment_count(struct log *log);

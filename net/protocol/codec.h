@@ -30,7 +30,7 @@ static inline bool field_has_is_null(const struct message_field *field)
     return field->type == FIELD_STRUCT && field->nullable_min <= field->nullable_max;
 }
 
-// Arrays of structs, whatever their elements are.
+// Arrays whatever their elements are: the arrays of messages all have this layout.
 struct struct_array {
     void *items;
     int32_t count;

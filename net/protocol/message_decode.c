@@ -62,24 +62,20 @@ static void *decode_items(struct decoder *decoder, int32_t count, size_t wire_si
     return items;
 }
 
-static void decode_int32_array(struct decoder *decoder, const struct message_field *field, struct int32_array *array)
+// Of int32 or int64, by size.
+static void decode_integers(struct decoder *decoder, const struct message_field *field, size_t size,
+                            struct struct_array *array)
 {
     int32_t count = decode_length(decoder, field, false);
-    int32_t *items = decode_items(decoder, count, sizeof *items, sizeof *items);
-    const uint8_t *bytes = items ? reader_take(&decoder->reader, (size_t)count * sizeof *items) : NULL;
-    for (int32_t i = 0; bytes != NULL && i < count; i++)
-        items[i] = big_endian_load_i32(bytes + (size_t)i * sizeof *items);
-    *array = (struct int32_array){items, count};
-}
-
-static void decode_int64_array(struct decoder *decoder, const struct message_field *field, struct int64_array *array)
-{
-    int32_t count = decode_length(decoder, field, false);
-    int64_t *items = decode_items(decoder, count, sizeof *items, sizeof *items);
-    const uint8_t *bytes = items ? reader_take(&decoder->reader, (size_t)count * sizeof *items) : NULL;
-    for (int32_t i = 0; bytes != NULL && i < count; i++)
-        items[i] = big_endian_load_i64(bytes + (size_t)i * sizeof *items);
-    *array = (struct int64_array){items, count};
+    void *items = decode_items(decoder, count, size, size);
+    const uint8_t *bytes = items ? reader_take(&decoder->reader, (size_t)count * size) : NULL;
+    for (int32_t i = 0; bytes != NULL && i < count; i++, bytes += size) {
+        if (size == sizeof(int32_t))
+            ((int32_t *)items)[i] = big_endian_load_i32(bytes);
+        else
+            ((int64_t *)items)[i] = big_endian_load_i64(bytes);
+    }
+    *array = (struct struct_array){items, count};
 }
 
 static void decode_string_array(struct decoder *decoder, const struct message_field *field, struct string_array *array)
@@ -163,10 +159,10 @@ static void decode_field(struct decoder *decoder, const struct message_field *fi
         decode_nested(decoder, field, message);
         break;
     case FIELD_INT32_ARRAY:
-        decode_int32_array(decoder, field, value);
+        decode_integers(decoder, field, sizeof(int32_t), value);
         break;
     case FIELD_INT64_ARRAY:
-        decode_int64_array(decoder, field, value);
+        decode_integers(decoder, field, sizeof(int64_t), value);
         break;
     case FIELD_STRING_ARRAY:
         decode_string_array(decoder, field, value);

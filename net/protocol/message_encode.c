@@ -143,24 +143,19 @@ static void encode_records(struct encoder *encoder, const struct message_field *
     }
 }
 
-static void encode_int32_array(struct encoder *encoder, const struct message_field *field,
-                               const struct int32_array *array)
+// Of int32 or int64, by size.
+static void encode_integers(struct encoder *encoder, const struct message_field *field, size_t size,
+                            const struct struct_array *array)
 {
     encode_length(encoder, field, array->count, INT32_MAX);
     size_t count = array->count > 0 ? (size_t)array->count : 0;
-    uint8_t *out = encode_reserve(encoder, count * sizeof(int32_t));
-    for (size_t i = 0; out != NULL && i < count; i++)
-        big_endian_store_32(out + i * sizeof(int32_t), (uint32_t)array->items[i]);
-}
-
-static void encode_int64_array(struct encoder *encoder, const struct message_field *field,
-                               const struct int64_array *array)
-{
-    encode_length(encoder, field, array->count, INT32_MAX);
-    size_t count = array->count > 0 ? (size_t)array->count : 0;
-    uint8_t *out = encode_reserve(encoder, count * sizeof(int64_t));
-    for (size_t i = 0; out != NULL && i < count; i++)
-        big_endian_store_64(out + i * sizeof(int64_t), (uint64_t)array->items[i]);
+    uint8_t *out = encode_reserve(encoder, count * size);
+    for (size_t i = 0; out != NULL && i < count; i++, out += size) {
+        if (size == sizeof(int32_t))
+            big_endian_store_32(out, ((const uint32_t *)array->items)[i]);
+        else
+            big_endian_store_64(out, ((const uint64_t *)array->items)[i]);
+    }
 }
 
 static void encode_string_array(struct encoder *encoder, const struct message_field *field,
@@ -235,10 +230,10 @@ static void encode_field(struct encoder *encoder, const struct message_field *fi
         encode_nested(encoder, field, message);
         break;
     case FIELD_INT32_ARRAY:
-        encode_int32_array(encoder, field, value);
+        encode_integers(encoder, field, sizeof(int32_t), value);
         break;
     case FIELD_INT64_ARRAY:
-        encode_int64_array(encoder, field, value);
+        encode_integers(encoder, field, sizeof(int64_t), value);
         break;
     case FIELD_STRING_ARRAY:
         encode_string_array(encoder, field, value);
