@@ -98,6 +98,10 @@ static void print_base64(struct printer *printer, struct view bytes)
     print_char(printer, '"');
     for (size_t i = 0; i < bytes.size; i += 3) {
         size_t left = bytes.size - i;
+        if (printer->length >= printer->size) { // records can be long: only their length counts now
+            printer->length += (left + 2) / 3 * 4;
+            break;
+        }
         uint32_t group = (uint32_t)bytes.data[i] << 16 | (left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0) |
                          (left > 2 ? bytes.data[i + 2] : 0);
         print_char(printer, digits[group >> 18]);
