@@ -116,6 +116,12 @@ static void resigned(void *context, struct view topic, int32_t partition, int32_
     group_coordinator_resigned(broker->group_coordinator, partition);
 }
 
+static void forget(void *context, struct view topic, int32_t partition)
+{
+    struct broker *broker = context;
+    group_coordinator_forget_partition(broker->group_coordinator, topic, partition);
+}
+
 static void expire_offsets(void *context)
 {
     struct broker *broker = context;
@@ -140,7 +146,8 @@ int group_service_start(struct broker *broker)
     int result = group_coordinator_start(&settings, &store, broker->timer, &broker->group_coordinator);
     if (result != 0)
         return result;
-    struct replica_manager_observer observer = {.leader = elected, .not_leader = resigned, .context = broker};
+    struct replica_manager_observer observer = {
+        .leader = elected, .not_leader = resigned, .deleted = forget, .context = broker};
     replica_manager_observe(broker->replica_manager, OFFSETS_TOPIC, &observer);
     int64_t interval_ms = config_integer(config, OPTION_OFFSETS_RETENTION_CHECK_INTERVAL_MS);
     scheduler_repeat(broker->scheduler, "offsets-expiry", expire_offsets, broker, interval_ms, interval_ms);

@@ -456,12 +456,12 @@ enum kafka_error replica_manager_change_leader(struct replica_manager *manager, 
                                                const struct leader_and_isr_request_partition_state *state)
 {
     struct partition *partition = find_partition(manager, topic, state->partition_index);
-    bool is_hosted = partition != NULL;
-    if (!is_hosted)
+    if (partition == NULL) {
         partition = partition_create(topic, state->partition_index, manager->broker->id);
+        if (contains(&state->replicas, manager->broker->id))
+            add_partition(manager, partition); // it serves nothing before it has a leader
+    }
     enum kafka_error error = change_leader(manager, partition, topic_id, state);
-    if (!is_hosted && error == KAFKA_NONE)
-        add_partition(manager, partition);
     if (error != KAFKA_NONE && error != KAFKA_STALE_CONTROLLER_EPOCH)
         logger_error("Not carrying out LeaderAndIsr of partition %.*s-%d, leader %d, epoch %d: %s.", VIEW_ARGS(topic),
                      state->partition_index, state->leader, state->leader_epoch, kafka_error_name(error));
