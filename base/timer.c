@@ -107,17 +107,22 @@ int timer_start(const char *name, struct timer **timer)
     return 0;
 }
 
-void timer_stop(struct timer **timer)
+void timer_stop(struct timer *timer)
+{
+    lock_acquire(&timer->lock);
+    bool was_ending = timer->is_ending;
+    timer->is_ending = true;
+    condition_signal(&timer->changed);
+    lock_release(&timer->lock);
+    if (!was_ending)
+        thread_join(&timer->thread);
+}
+
+void timer_destroy(struct timer **timer)
 {
     if (*timer == NULL)
         return;
-    lock_acquire(&(*timer)->lock);
-    (*timer)->is_ending = true;
-    condition_signal(&(*timer)->changed);
-    lock_release(&(*timer)->lock);
-    thread_join(&(*timer)->thread);
-    for (size_t i = 1; i < (*timer)->heap.count; i++)
-        (*timer)->heap.items[i]->position = 0;
+    timer_stop(*timer);
     array_fini(&(*timer)->heap);
     condition_fini(&(*timer)->changed);
     lock_fini(&(*timer)->lock);

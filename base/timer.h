@@ -22,8 +22,11 @@ struct timer_task {
 // Makes a timer and starts its thread of that name (timer_create is taken by POSIX). Returns 0 or -errno.
 int timer_start(const char *name, struct timer **timer) __attribute__((warn_unused_result));
 
-// Ends the thread and frees the timer; tasks that are scheduled are dropped without being run. NULL is fine.
-void timer_stop(struct timer **timer);
+// Waits for the thread's end: no task runs any more, those that are scheduled are dropped, and later ones never run.
+void timer_stop(struct timer *timer);
+
+// Stops first if need be. *timer may be NULL.
+void timer_destroy(struct timer **timer);
 
 void timer_task_init(struct timer_task *task, void (*run)(void *context), void *context);
 

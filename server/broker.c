@@ -22,6 +22,8 @@
 #include "server/controller/config_changes.h"
 #include "server/controller/controller.h"
 #include "server/dispatch.h"
+#include "server/group/group_coordinator.h"
+#include "server/group/group_service.h"
 #include "server/metadata_cache.h"
 #include "server/replica/replica_manager.h"
 #include "server/scheduler.h"
@@ -107,11 +109,17 @@ static bool start_parts(struct broker *broker)
     return result == 0;
 }
 
-static void create_parts(struct broker *broker)
+static bool create_parts(struct broker *broker)
 {
     broker->replica_manager = replica_manager_create(broker);
+    int result = group_service_start(broker);
+    if (result != 0) {
+        logger_fatal("Cannot start the group coordinator: %s.", strerror(-result));
+        return false;
+    }
     broker->controller = controller_create(broker);
     broker->config_changes = config_changes_create(broker);
+    return true;
 }
 
 // ---- Background work of the logs
@@ -169,8 +177,7 @@ static bool start(struct broker *broker)
         !broker_open_session(broker) || !broker_identify(broker, &stored) || !broker_read_configs(broker) ||
         !load_logs(broker) || !broker_open_listeners(broker))
         return false;
-    create_parts(broker);
-    if (!broker_register(broker) || !start_parts(broker))
+    if (!create_parts(broker) || !broker_register(broker) || !start_parts(broker))
         return false;
     config_observe(broker->config, background_threads_changed, broker);
     schedule_jobs(broker);
@@ -204,6 +211,7 @@ static void stop_parts(struct broker *broker)
     controller_request_shutdown(broker->controller);
     controller_stop(broker->controller);
     config_changes_stop(broker->config_changes);
+    group_coordinator_stop(broker->group_coordinator);
     replica_manager_stop(broker->replica_manager);
     size_t unanswered = server_stop(broker->server, clock_monotonic_ms() + ANSWER_MS_MAX);
     if (unanswered > 0)
@@ -220,7 +228,11 @@ void broker_stop(struct broker **stopped)
         stop_parts(broker);
     if (broker->scheduler != NULL)
         scheduler_stop(broker->scheduler);
-    // Without handlers, jobs and controller nobody uses what follows any more.
+    if (broker->timer != NULL)
+        timer_stop(broker->timer);
+    // Without handlers, jobs, deadlines and controller nobody uses what follows any more.
+    if (broker->group_coordinator != NULL)
+        group_coordinator_destroy(&broker->group_coordinator);
     replica_manager_destroy(&broker->replica_manager);
     if (broker->logs_are_loaded)
         log_manager_close(broker->log_manager);
@@ -232,7 +244,7 @@ void broker_stop(struct broker **stopped)
     log_manager_destroy(&broker->log_manager);
     metadata_cache_destroy(&broker->metadata_cache);
     scheduler_destroy(&broker->scheduler);
-    timer_stop(&broker->timer);
+    timer_destroy(&broker->timer);
     logger_info("[KafkaServer id=%d] shut down completed", broker->id);
     config_destroy(&broker->config);
     free(broker->cluster_id);

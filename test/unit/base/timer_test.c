@@ -76,7 +76,7 @@ static void runs_in_the_order_of_deadlines(void)
     timer_task_init(&last.task, note, &last);
     timer_schedule(timer, &last.task, 20 + TASK_COUNT);
     wait_for(&record, TASK_COUNT / 2 + 1);
-    timer_stop(&timer);
+    timer_destroy(&timer);
     CU_ASSERT_PTR_NULL(timer);
     for (int i = 0; i < TASK_COUNT / 2; i++)
         CU_ASSERT_EQUAL(record.order[i], i * 2);
@@ -100,7 +100,7 @@ static void runs_what_is_due_at_once(void)
     timer_schedule(timer, &task.task, INT64_MAX);
     CU_ASSERT_TRUE(timer_cancel(timer, &task.task));
     timer_schedule(timer, &task.task, INT64_MAX);
-    timer_stop(&timer);
+    timer_destroy(&timer);
     CU_ASSERT_EQUAL(record.count, 2);
     record_fini(&record);
 }

@@ -116,7 +116,7 @@ static void tear_down(struct fixture *fixture)
     group_coordinator_stop(fixture->coordinator);
     if (fixture->held.done != NULL)
         fixture->held.done(fixture->held.context, KAFKA_NONE);
-    timer_stop(&fixture->timer);
+    timer_destroy(&fixture->timer);
     group_coordinator_destroy(&fixture->coordinator);
 }
 

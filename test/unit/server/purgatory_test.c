@@ -55,7 +55,7 @@ static void set_up(struct fixture *fixture)
 static void tear_down(struct fixture *fixture)
 {
     purgatory_destroy(&fixture->purgatory);
-    timer_stop(&fixture->timer);
+    timer_destroy(&fixture->timer);
 }
 
 enum { LONG_MS = 3600 * 1000 };
