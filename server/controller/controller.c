@@ -330,3 +330,42 @@ enum kafka_error controller_next_producer_id(struct controller *controller, int6
 {
     return producer_id_manager_next(controller->producer_ids, producer_id);
 }
+
+static enum kafka_error process_retry_elections(struct controller *controller, const char *name)
+{
+    if (!atomic_load(&controller->is_active))
+        return KAFKA_NONE;
+    const struct controlled_topic *topic =
+        name != NULL ? controller_context_topic(&controller->context, view_of_string(name)) : NULL;
+    if (name != NULL && topic == NULL)
+        return KAFKA_NONE;
+    return partition_state_machine_elect_all(&controller->machine, topic, NULL);
+}
+
+void controller_retry_elections(struct controller *controller, struct view topic)
+{
+    if (atomic_load(&controller->is_active))
+        controller_put(controller, process_retry_elections, view_dup(topic));
+}
+
+struct admin_event {
+    struct event event;
+    void (*run)(void *context, bool is_dropped);
+    void *context;
+};
+
+static void run_admin(struct event *event, bool is_dropped)
+{
+    struct admin_event *admin = (struct admin_event *)event;
+    admin->run(admin->context, is_dropped);
+    free(admin);
+}
+
+void controller_run_admin(struct controller *controller, void (*run)(void *context, bool is_dropped), void *context)
+{
+    struct admin_event *admin = memory_alloc(sizeof *admin);
+    admin->event.run = run_admin;
+    admin->run = run;
+    admin->context = context;
+    event_queue_put(controller->admin, &admin->event);
+}

@@ -60,4 +60,12 @@ enum kafka_error controller_next_producer_id(struct controller *controller, int6
 // controller_stop. Does nothing if controlled.shutdown.enable is false. Failure is logged, the broker stops anyway.
 void controller_request_shutdown(struct controller *controller);
 
+// A topic's (the null view: every topic's) unclean leader election was enabled: its offline partitions are elected for
+// again. Nothing happens if this broker is not the controller.
+void controller_retry_elections(struct controller *controller, struct view topic);
+
+// Calls run(context) on the admin thread, where operations on ZooKeeper may be waited for; with is_dropped when the
+// controller is stopped before: only to answer and to free.
+void controller_run_admin(struct controller *controller, void (*run)(void *context, bool is_dropped), void *context);
+
 #endif
