@@ -7,7 +7,7 @@
 #include "server/group/group_coordinator.h"
 #include "server/handlers.h"
 
-#include <string.h>
+#include <stdio.h>
 
 // KIP-430: READ (3), DELETE (6) and DESCRIBE (8) are what there is to do with a group; without an authorizer, all.
 #define ALL_GROUP_OPERATIONS (1 << 3 | 1 << 6 | 1 << 8)
@@ -24,9 +24,9 @@ static struct group_waiter waiter_of(struct request *request)
 
 void join_group_serve(struct broker *broker, struct request *request, const void *message)
 {
-    char host[REQUEST_HOST_SIZE], shown[REQUEST_HOST_SIZE + 1] = "/"; // as Java shows an address
+    char host[REQUEST_HOST_SIZE], shown[REQUEST_HOST_SIZE + 1];
     struct group_waiter waiter = waiter_of(request);
-    strcat(shown, request_peer_host(request, host));
+    snprintf(shown, sizeof shown, "/%s", request_peer_host(request, host)); // as Java shows an address
     struct group_client client = {.client_id = request->client_id, .host = shown};
     group_coordinator_join(broker->group_coordinator, message, request->api_version, &client, &waiter);
 }
