@@ -13,6 +13,7 @@
 #include "base/array.h"
 #include "base/view.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct checkpoint_entry {
@@ -30,9 +31,12 @@ struct checkpoint {
 void checkpoint_append(struct checkpoint *checkpoint, const char *topic, int32_t partition, int64_t offset);
 void checkpoint_fini(struct checkpoint *checkpoint);
 
-// The entry's offset, or `absent`. Linear: a loader sorts first (checkpoint_sort) and then it is a binary search.
+// The entry's offset, or `absent`. The entries must be sorted.
 int64_t checkpoint_find(const struct checkpoint *checkpoint, struct view topic, int32_t partition, int64_t absent);
 void checkpoint_sort(struct checkpoint *checkpoint);
+
+// Whether two sorted ones say the same.
+bool checkpoint_equal(const struct checkpoint *a, const struct checkpoint *b);
 
 // Reads the file into *checkpoint (sorted). A file that is not there gives no entries. Returns 0, -errno, or -EBADMSG
 // for a wrong version, a malformed line or a wrong count; *line_number then says where.
