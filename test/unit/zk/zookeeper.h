@@ -34,9 +34,10 @@ static inline void zookeeper_control(const char *command)
 #define WAIT_UNTIL(condition)                                                                                          \
     do {                                                                                                               \
         int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;                                                      \
-        while (!(condition) && clock_monotonic_ms() < deadline_ms)                                                     \
+        bool holds;                                                                                                    \
+        while (!(holds = (condition)) && clock_monotonic_ms() < deadline_ms)                                           \
             nanosleep(&(struct timespec){0, 5000000}, NULL);                                                           \
-        CU_ASSERT_TRUE_FATAL(condition);                                                                               \
+        CU_ASSERT_TRUE_FATAL(holds);                                                                                   \
     } while (0)
 
 // Each test has a chroot of its own: a fresh one per call.
