@@ -86,5 +86,7 @@ class ZooKeeper:
 
 
 def environment(zookeeper):
-    """The process environment with ZOOKEEPER_CONNECT."""
-    return dict(os.environ, ZOOKEEPER_CONNECT=zookeeper.connect)
+    """The process environment with ZOOKEEPER_CONNECT, and what ThreadSanitizer must know of the client library."""
+    suppressions = pathlib.Path(__file__).resolve().parent.parent / 'tsan.supp'
+    options = ' '.join(filter(None, [os.environ.get('TSAN_OPTIONS'), f'suppressions={suppressions}']))
+    return dict(os.environ, ZOOKEEPER_CONNECT=zookeeper.connect, TSAN_OPTIONS=options)
