@@ -80,7 +80,8 @@ static enum kafka_error find_offset(const struct request *request, const struct 
         return error;
     answer->offset = found.offset;
     answer->timestamp = found.timestamp;
-    answer->leader_epoch = found.leader_epoch;
+    if (request->api_version >= 4) // not ignorable
+        answer->leader_epoch = found.leader_epoch;
     return KAFKA_NONE;
 }
 
