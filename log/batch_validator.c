@@ -42,7 +42,9 @@ enum kafka_error batch_find_produced(struct view records, int16_t produce_versio
                    ? KAFKA_UNKNOWN_SERVER_ERROR
                    : KAFKA_INVALID_RECORD;
     case BATCH_CORRUPT:
-        *message = "The length or the magic of a record batch is not one that exists";
+        // A batch of magic 2 that is too short for its header is found later, and told without a message.
+        if (batch_length(records.data) < BATCH_LENGTH_MIN || records.data[BATCH_MAGIC_OFFSET] != 2)
+            *message = "The length or the magic of a record batch is not one that exists";
         return KAFKA_CORRUPT_MESSAGE;
     }
     size_t size = (size_t)batch_size(&header);

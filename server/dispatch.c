@@ -9,11 +9,6 @@
 
 #include <errno.h>
 
-// Not yet written handlers are null, and their API is not served.
-#define WEAK(name, id, key) __attribute__((weak)) void name##_serve(struct broker *, struct request *, const void *);
-FOR_EACH_SERVED_API(WEAK)
-#undef WEAK
-
 // What an answer may take in the arena, whatever the request has used of it.
 #define ANSWER_ARENA_SIZE ((size_t)64 * 1024 * 1024)
 
