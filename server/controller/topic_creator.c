@@ -101,7 +101,9 @@ static void run_creation(struct event *event, bool is_dropped)
     free(creation_event);
 }
 
-static bool enough_brokers(const struct topic_creator *creator, struct view topic)
+// LEADER_NOT_AVAILABLE while no controller has told of any broker, so that a client of a broker that has just started
+// asks again.
+static enum kafka_error check_brokers(const struct topic_creator *creator, struct view topic)
 {
     struct properties overrides = {0};
     struct topic_creation creation = {.name = topic};
@@ -110,20 +112,24 @@ static bool enough_brokers(const struct topic_creator *creator, struct view topi
     if (creation.replication_factor == -1)
         creation.replication_factor = config_int(creator->broker->config, OPTION_DEFAULT_REPLICATION_FACTOR);
     const struct metadata_snapshot *snapshot = metadata_cache_snapshot(creator->broker->metadata_cache);
-    bool is_enough = (size_t)creation.replication_factor <= metadata_snapshot_broker_count(snapshot);
-    if (!is_enough)
-        logger_error("Topic %.*s cannot be created automatically: %d replicas are configured, %zu brokers are alive",
-                     VIEW_ARGS(topic), creation.replication_factor, metadata_snapshot_broker_count(snapshot));
+    size_t broker_count = metadata_snapshot_broker_count(snapshot);
     metadata_snapshot_unref(snapshot);
-    return is_enough;
+    if (broker_count == 0)
+        return KAFKA_LEADER_NOT_AVAILABLE;
+    if ((size_t)creation.replication_factor <= broker_count)
+        return KAFKA_NONE;
+    logger_error("Topic %.*s cannot be created automatically: %d replicas are configured, %zu brokers are alive",
+                 VIEW_ARGS(topic), creation.replication_factor, broker_count);
+    return KAFKA_INVALID_REPLICATION_FACTOR;
 }
 
 enum kafka_error topic_creator_request(struct topic_creator *creator, struct view topic)
 {
     if (!topic_name_is_valid(topic))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
-    if (!enough_brokers(creator, topic))
-        return KAFKA_INVALID_REPLICATION_FACTOR;
+    enum kafka_error error = check_brokers(creator, topic);
+    if (error != KAFKA_NONE)
+        return error;
     lock_acquire(&creator->lock);
     bool is_new = creator->in_flight.count < IN_FLIGHT_MAX && map_get(&creator->in_flight, topic) == NULL;
     if (is_new)
