@@ -75,7 +75,7 @@ static void fill_synonyms(struct description *description, struct describe_confi
                           const struct config_synonyms *synonyms)
 {
     row->config_source = synonyms->count > 0 ? synonyms->items[0].source : CONFIG_SOURCE_DEFAULT;
-    row->is_default = row->config_source == CONFIG_SOURCE_DEFAULT;
+    row->is_default = description->request->api_version == 0 && row->config_source == CONFIG_SOURCE_DEFAULT;
     if (!description->wanted->include_synonyms)
         return;
     row->synonyms.items = message_alloc_array(&description->request->arena, &describe_configs_response_synonym_schema,
