@@ -169,7 +169,7 @@ static bool fill_response(const struct produce *produce, const struct metadata_s
         for (int32_t j = 0; j < topic->partition_responses.count; j++, append++, partitions++) {
             if (!set_partition(arena, append, partitions))
                 return false;
-            if (append->error == KAFKA_NOT_LEADER_OR_FOLLOWER &&
+            if (append->error == KAFKA_NOT_LEADER_OR_FOLLOWER && produce->request->api_version >= 10 &&
                 !set_leader(produce, snapshot, append, partitions, response))
                 return false;
         }
