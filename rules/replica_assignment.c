@@ -185,10 +185,19 @@ static size_t count_of(const char *text, char c)
     return count;
 }
 
+// "[1, 2]"
+static const char *format_ids(struct arena *arena, const struct replica_list *list)
+{
+    const char *text = arena_format(arena, "[");
+    for (int32_t i = 0; text != NULL && i < list->count; i++)
+        text = arena_format(arena, "%s%s%d", text, i > 0 ? ", " : "", list->broker_ids[i]);
+    text = text == NULL ? NULL : arena_format(arena, "%s]", text);
+    return text == NULL ? "" : text;
+}
+
 enum kafka_error replica_assignment_parse(struct arena *arena, const char *text, const struct replica_list **lists,
                                           int32_t *partition_count, const char **message)
 {
-    const char *whole = text;
     size_t partitions_max = count_of(text, ',') + 1;
     struct replica_list *results = arena_alloc_array(arena, partitions_max, sizeof *results);
     int32_t *ids = arena_alloc_array(arena, partitions_max + count_of(text, ':'), sizeof *ids);
@@ -199,9 +208,11 @@ enum kafka_error replica_assignment_parse(struct arena *arena, const char *text,
         struct replica_list *list = &results[partition];
         list->broker_ids = ids;
         for (;; text++) {
+            const char *word = text;
             if (!parse_id(&text, ids) || (*text != ':' && *text != ',' && *text != 0))
-                return refuse(KAFKA_INVALID_REPLICA_ASSIGNMENT, arena_format(arena, "For input string: \"%s\"", whole),
-                              message);
+                return refuse(
+                    KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                    arena_format(arena, "For input string: \"%.*s\"", (int)strcspn(word, ":,"), word), message);
             for (int32_t i = 0; i < list->count; i++) {
                 if (list->broker_ids[i] == *ids)
                     return refuse(
@@ -215,10 +226,10 @@ enum kafka_error replica_assignment_parse(struct arena *arena, const char *text,
                 break;
         }
         if (list->count != results[0].count)
-            return refuse(
-                KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                arena_format(arena, "Partition %d has different replication factor: %d", partition, list->count),
-                message);
+            return refuse(KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                          arena_format(arena, "Partition %d has different replication factor: %s", partition,
+                                       format_ids(arena, list)),
+                          message);
         if (*text == 0)
             break;
     }

@@ -102,6 +102,8 @@ static bool read_properties(struct admin_client *client, const struct properties
             free(error);
             return false;
         }
+    }
+    for (size_t i = 0; i < properties->count; i++) {
         if (!is_admin_key(properties->items[i].key))
             command_log("WARN", "barnabas.tools", "The configuration '%s' is not known and has no effect.",
                         properties->items[i].key);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static const struct argument_row consumer_options[] = {
@@ -169,9 +170,11 @@ static void read_consumer_properties(struct arguments *options, struct propertie
         free(settled);
     } else {
         // A group for this run only; its offsets are of no use to anybody.
-        srand((unsigned)clock_monotonic_ns() ^ (unsigned)getpid());
+        unsigned number = (unsigned)getpid();
+        if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+            number ^= (unsigned)clock_monotonic_ns();
         char own_group[64];
-        snprintf(own_group, sizeof own_group, "console-consumer-%d", rand() % 100000);
+        snprintf(own_group, sizeof own_group, "console-consumer-%u", number % 100000);
         properties_set(consumer, "group.id", own_group);
         if (!properties_get(consumer, "enable.auto.commit"))
             properties_set(consumer, "enable.auto.commit", "false");
