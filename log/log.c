@@ -149,6 +149,14 @@ size_t log_segment_index_of(const struct log *log, int64_t offset)
     return low;
 }
 
+bool log_has_segment(struct log *log, const struct segment *segment)
+{
+    lock_acquire(&log->lock);
+    bool found = log->segments.items[log_segment_index_of(log, segment->base_offset)] == segment;
+    lock_release(&log->lock);
+    return found;
+}
+
 int64_t log_last_stable_offset_locked(const struct log *log)
 {
     int64_t unstable = log->first_unstable_offset;

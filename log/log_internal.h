@@ -79,6 +79,9 @@ static inline struct segment *log_active_segment(const struct log *log)
 // The index of the last segment whose base offset is at or below the offset, or 0. Holder of lock or append_lock.
 size_t log_segment_index_of(const struct log *log, int64_t offset);
 
+// Whether the segment is still the log's: one that was cut or replaced meanwhile may hold anything. Takes lock.
+bool log_has_segment(struct log *log, const struct segment *segment);
+
 // A path inside the log's directory (free() it). Holder of append_lock, or while loading.
 char *log_path_of(const struct log *log, const char *file);
 

@@ -416,8 +416,7 @@ enum kafka_error log_manager_delete_log(struct log_manager *manager, struct view
     }
     lock_release(&manager->checkpoint_lock);
     log_unref(removed);
-    if (error == KAFKA_NONE)
-        log_unref(log);
+    log_unref(log);
     free(name);
     return error;
 }

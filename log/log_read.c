@@ -59,18 +59,10 @@ static struct range range_of(struct log *log, size_t at, int64_t offset, int64_t
     return range;
 }
 
-// Whether the segment is still the log's: one that was cut or replaced meanwhile may hold anything.
-static bool is_current(struct log *log, const struct segment *segment)
+static enum kafka_error fail_read(struct log *log, const struct range *range, int error)
 {
-    lock_acquire(&log->lock);
-    bool found = log->segments.items[log_segment_index_of(log, segment->base_offset)] == segment;
-    lock_release(&log->lock);
-    return found;
-}
-
-static enum kafka_error fail_read(struct log *log, const struct segment *segment, int error)
-{
-    if (!is_current(log, segment))
+    struct segment *segment = range->segment;
+    if (!log_has_segment(log, segment) || segment_size(segment) < range->file_size)
         return KAFKA_NONE; // shortened while it was read: the next read sees the log as it is
     if (error != -EBADMSG)
         return log_directory_fail(log->directory, error, "Reading %s.log failed", segment->stem);
@@ -128,7 +120,7 @@ static enum kafka_error read_range(struct log *log, int64_t offset, size_t size_
     if (result == 0)
         result = find_end(range);
     if (result != 0)
-        return fail_read(log, range->segment, result);
+        return fail_read(log, range, result);
     int64_t available = range->bound_position - range->position;
     if (available <= 0)
         return KAFKA_NONE;

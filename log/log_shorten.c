@@ -199,6 +199,7 @@ static int reopen_cut(struct log *log, const struct log_config *config, struct s
         position = segment_size(old);
     else if (result != 0)
         return result;
+    atomic_store(&old->size, position); // readers see first that it is shorter, and then it is
     result = segment_cut(old, position);
     if (result == 0)
         result = segment_open(log->path, old->base_offset, cut);

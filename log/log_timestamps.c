@@ -92,20 +92,33 @@ static enum kafka_error fail_search(struct log *log, int error)
     return log_directory_fail(log->directory, error, "Searching %s by time failed", log->name);
 }
 
-enum kafka_error log_find_timestamp(struct log *log, int64_t timestamp, struct log_timestamp_offset *found)
+// Returns 0 when found, -ENOENT when not, -EAGAIN when a segment was cut meanwhile, or another -errno.
+static int search(struct log *log, int64_t timestamp, struct log_timestamp_offset *found)
 {
-    *found = (struct log_timestamp_offset){-1, -1, -1};
-    if (log_is_offline(log))
-        return KAFKA_KAFKA_STORAGE_ERROR;
     size_t count;
     int64_t start_offset;
     struct segment **segments = take_segments(log, &count, &start_offset);
     int result = -ENOENT;
     for (size_t i = 0; result == -ENOENT && i < count; i++) {
+        int64_t size = segment_size(segments[i]);
         if (segment_max_timestamp(segments[i]).timestamp >= timestamp)
             result = find_in_segment(segments[i], timestamp, start_offset, found);
+        if (result == -EBADMSG && (!log_has_segment(log, segments[i]) || segment_size(segments[i]) < size))
+            result = -EAGAIN;
     }
     give_back(segments, count);
+    return result;
+}
+
+enum kafka_error log_find_timestamp(struct log *log, int64_t timestamp, struct log_timestamp_offset *found)
+{
+    *found = (struct log_timestamp_offset){-1, -1, -1};
+    if (log_is_offline(log))
+        return KAFKA_KAFKA_STORAGE_ERROR;
+    int result;
+    do
+        result = search(log, timestamp, found);
+    while (result == -EAGAIN);
     return result == 0 || result == -ENOENT ? KAFKA_NONE : fail_search(log, result);
 }
 
