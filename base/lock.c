@@ -104,8 +104,15 @@ LOCK_UNCHECKED void lock_release(struct lock *lock)
 
 void shared_lock_init(struct shared_lock *lock, enum lock_name name)
 {
+    // A writer comes before readers that arrive later; otherwise a busy partition would never change its leader. That
+    // no thread takes such a lock twice, which would end in a deadlock, is what ranks are for.
+    pthread_rwlockattr_t attributes;
     lock->name = name;
-    require(pthread_rwlock_init(&lock->rwlock, NULL), "pthread_rwlock_init");
+    require(pthread_rwlockattr_init(&attributes), "pthread_rwlockattr_init");
+    require(pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP),
+            "pthread_rwlockattr_setkind_np");
+    require(pthread_rwlock_init(&lock->rwlock, &attributes), "pthread_rwlock_init");
+    pthread_rwlockattr_destroy(&attributes);
 }
 
 void shared_lock_fini(struct shared_lock *lock)

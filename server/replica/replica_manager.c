@@ -300,41 +300,59 @@ void replica_manager_partition_changed(struct replica_manager *manager, struct p
 
 // ---- Configuration
 
-static void configure_hosted(struct replica_manager *manager, struct view topic, const struct hosted_topic *hosted)
+struct partition_list {
+    ARRAY_OF(struct partition *);
+};
+
+static void list_hosted(const struct hosted_topic *hosted, struct partition_list *list)
+{
+    for (size_t i = 0; i < hosted->count; i++)
+        *array_append(list) = partition_ref(hosted->items[i]);
+}
+
+// Gives the partitions their topics' configuration. Takes the list over. Not under the table's lock: this waits for
+// appends that are under way.
+static void configure(struct replica_manager *manager, struct partition_list *list)
 {
     const struct config *config = manager->broker->config;
-    int32_t count = (int32_t)config_topic_integer(config, topic, OPTION_TOPIC_MIN_INSYNC_REPLICAS);
-    struct log_config log_config;
-    config_topic_log(config, topic, &log_config);
-    for (size_t i = 0; i < hosted->count; i++) {
-        partition_set_min_insync_replicas(hosted->items[i], count);
-        struct log *log = partition_log(hosted->items[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        struct view topic = partition_topic(list->items[i]);
+        partition_set_min_insync_replicas(
+            list->items[i], (int32_t)config_topic_integer(config, topic, OPTION_TOPIC_MIN_INSYNC_REPLICAS));
+        struct log *log = partition_log(list->items[i]);
+        struct log_config log_config;
+        config_topic_log(config, topic, &log_config);
         if (log != NULL)
             log_set_config(log, &log_config);
         log_unref(log);
+        partition_unref(list->items[i]);
     }
+    array_fini(list);
 }
 
 void replica_manager_configure_topic(struct replica_manager *manager, struct view topic)
 {
+    struct partition_list list = {0};
     shared_lock_acquire_read(&manager->lock);
     const struct hosted_topic *hosted = map_get(&manager->topics, topic);
     if (hosted != NULL)
-        configure_hosted(manager, topic, hosted);
+        list_hosted(hosted, &list);
     shared_lock_release(&manager->lock);
+    configure(manager, &list);
 }
 
 // The broker's defaults have changed.
 static void reconfigure_all(void *context)
 {
     struct replica_manager *manager = context;
+    struct partition_list list = {0};
     shared_lock_acquire_read(&manager->lock);
     size_t at = 0;
-    struct view topic;
     void *hosted;
-    while (map_next(&manager->topics, &at, &topic, &hosted))
-        configure_hosted(manager, topic, hosted);
+    while (map_next(&manager->topics, &at, NULL, &hosted))
+        list_hosted(hosted, &list);
     shared_lock_release(&manager->lock);
+    configure(manager, &list);
 }
 
 // ---- What the controller decides

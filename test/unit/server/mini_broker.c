@@ -179,6 +179,17 @@ void mini_broker_call(struct mini_broker *mini, int16_t api_key, int16_t version
     CU_ASSERT_TRUE_FATAL(mini_broker_receive(mini, mini->fd, api_key, version, response));
 }
 
+void mini_broker_exchange_bytes(struct mini_broker *mini, const uint8_t *frame, size_t size, uint8_t *answer,
+                                size_t answer_size_max, size_t answer_size_min)
+{
+    uint8_t prefix[4];
+    CU_ASSERT_EQUAL_FATAL(send(mini->fd, frame, size, MSG_NOSIGNAL), (ssize_t)size);
+    CU_ASSERT_TRUE_FATAL(receive_bytes(mini->fd, prefix, sizeof prefix));
+    size_t answer_size = big_endian_load_u32(prefix);
+    CU_ASSERT_TRUE_FATAL(answer_size <= answer_size_max && answer_size >= answer_size_min);
+    CU_ASSERT_TRUE_FATAL(receive_bytes(mini->fd, answer, answer_size));
+}
+
 // ---- Topics
 
 struct uuid mini_broker_topic_id(const char *name)

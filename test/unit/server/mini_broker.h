@@ -39,6 +39,10 @@ void mini_broker_send(struct mini_broker *mini, int fd, int16_t api_key, int16_t
 bool mini_broker_receive(struct mini_broker *mini, int fd, int16_t api_key, int16_t version, void *response);
 void mini_broker_call(struct mini_broker *mini, int16_t api_key, int16_t version, const void *request, void *response);
 
+// Sends bytes and receives one answer's bytes, which are dropped; allocates nothing. It has at least that size.
+void mini_broker_exchange_bytes(struct mini_broker *mini, const uint8_t *frame, size_t size, uint8_t *answer,
+                                size_t answer_size_max, size_t answer_size_min);
+
 // Produces a batch (copied) to one partition and returns its part of the answer.
 struct produce_response_partition mini_broker_produce(struct mini_broker *mini, const char *topic, int32_t partition,
                                                       struct view batch, int16_t acks);
