@@ -94,18 +94,25 @@ static bool load_logs(struct broker *broker)
     return false;
 }
 
+// Counts in broker->started_count what stop_parts has to stop.
 static bool start_parts(struct broker *broker)
 {
     int result = replica_manager_start(broker->replica_manager);
-    if (result == 0)
+    broker->started_count += result == 0;
+    if (result == 0) {
         result = server_start(broker->server, dispatch_request, broker);
-    if (result == 0)
+        broker->started_count += result == 0;
+    }
+    if (result == 0) {
         result = config_changes_start(broker->config_changes);
-    if (result == 0)
+        broker->started_count += result == 0;
+    }
+    if (result == 0) {
         result = controller_start(broker->controller);
+        broker->started_count += result == 0;
+    }
     if (result != 0)
         logger_fatal("Cannot start a thread: %s.", strerror(-result));
-    broker->parts_are_started = true;
     return result == 0;
 }
 
@@ -170,21 +177,15 @@ static void background_threads_changed(void *context)
         logger_error("Cannot start a background thread: %s.", strerror(-result));
 }
 
-static bool start(struct broker *broker)
+static bool open_parts(struct broker *broker)
 {
     struct log_identity stored;
-    if (!start_threads(broker) || !open_directories(broker, &stored) || !broker_check_stored_id(broker, &stored) ||
-        !broker_open_session(broker) || !broker_identify(broker, &stored) || !broker_read_configs(broker) ||
-        !load_logs(broker) || !broker_open_listeners(broker))
-        return false;
-    if (!create_parts(broker) || !broker_register(broker) || !start_parts(broker))
-        return false;
-    config_observe(broker->config, background_threads_changed, broker);
-    schedule_jobs(broker);
-    return true;
+    return start_threads(broker) && open_directories(broker, &stored) && broker_check_stored_id(broker, &stored) &&
+           broker_open_session(broker) && broker_identify(broker, &stored) && broker_read_configs(broker) &&
+           load_logs(broker) && broker_open_listeners(broker) && create_parts(broker);
 }
 
-struct broker *broker_start(const struct properties *settings)
+struct broker *broker_open(const struct properties *settings)
 {
     char *reason = NULL;
     struct broker *broker = memory_alloc(sizeof *broker);
@@ -198,21 +199,35 @@ struct broker *broker_start(const struct properties *settings)
         return NULL;
     }
     logger_info("starting");
-    if (!start(broker)) {
+    if (!open_parts(broker))
         broker_stop(&broker);
-        return NULL;
-    }
-    logger_info("[KafkaServer id=%d] started", broker->id);
     return broker;
+}
+
+bool broker_serve(struct broker *broker)
+{
+    if (!broker_register(broker) || !start_parts(broker))
+        return false;
+    config_observe(broker->config, background_threads_changed, broker);
+    schedule_jobs(broker);
+    logger_info("[KafkaServer id=%d] started", broker->id);
+    return true;
 }
 
 static void stop_parts(struct broker *broker)
 {
-    controller_request_shutdown(broker->controller);
-    controller_stop(broker->controller);
-    config_changes_stop(broker->config_changes);
-    group_coordinator_stop(broker->group_coordinator);
-    replica_manager_stop(broker->replica_manager);
+    if (broker->started_count >= 4) {
+        controller_request_shutdown(broker->controller);
+        controller_stop(broker->controller);
+    }
+    if (broker->started_count >= 3)
+        config_changes_stop(broker->config_changes);
+    if (broker->group_coordinator != NULL)
+        group_coordinator_stop(broker->group_coordinator);
+    if (broker->started_count >= 1)
+        replica_manager_stop(broker->replica_manager);
+    if (broker->started_count < 2)
+        return;
     size_t unanswered = server_stop(broker->server, clock_monotonic_ms() + ANSWER_MS_MAX);
     if (unanswered > 0)
         logger_warn("%zu requests were not answered within %d ms.", unanswered, ANSWER_MS_MAX);
@@ -224,8 +239,7 @@ void broker_stop(struct broker **stopped)
     if (broker == NULL)
         return;
     logger_info("[KafkaServer id=%d] shutting down", broker->id);
-    if (broker->parts_are_started)
-        stop_parts(broker);
+    stop_parts(broker);
     if (broker->scheduler != NULL)
         scheduler_stop(broker->scheduler);
     if (broker->timer != NULL)

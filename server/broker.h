@@ -48,12 +48,16 @@ struct broker {
     // Of server/broker.c alone, confined to the main thread.
     pthread_t main_thread;
     bool logs_are_loaded;
-    bool parts_are_started;
+    int started_count;
 };
 
-// Starts a broker with these settings (of the file and the command line). Returns NULL when it could not: everything
-// that was started is stopped again, and why was logged.
-struct broker *broker_start(const struct properties *settings);
+// The first part of the start, with these settings (of the file and the command line): everything up to bound
+// listeners, but nobody is served yet and ZooKeeper knows of no broker, so that the process may still end without more
+// ado. NULL when it could not: what was opened is closed again, and why was logged.
+struct broker *broker_open(const struct properties *settings);
+
+// The rest: registers the broker and serves. False when it could not, which was logged; then broker_stop.
+bool broker_serve(struct broker *broker) __attribute__((warn_unused_result));
 
 // Orderly end: moves leadership away, answers what was accepted, closes the logs cleanly, ends the session.
 void broker_stop(struct broker **broker);

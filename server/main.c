@@ -101,7 +101,7 @@ static int run(const struct properties *settings)
 {
     raise_file_limit();
     signal(SIGPIPE, SIG_IGN);
-    // Until the broker has started a signal ends the process at once, as a crash would, which the next start mends. But
+    // Until the broker serves a signal ends the process at once, as a crash would, which the next start mends. But
     // broker_request_stop is never lost.
     sigset_t signals, stop;
     sigemptyset(&stop);
@@ -109,11 +109,11 @@ static int run(const struct properties *settings)
     pthread_sigmask(SIG_BLOCK, &stop, NULL);
     ending_signals(&signals);
     sigaddset(&signals, SIGUSR1);
-    struct broker *broker = broker_start(settings);
+    struct broker *broker = broker_open(settings);
     if (broker == NULL)
         return 1;
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    int code = wait_for_end(&signals);
+    int code = broker_serve(broker) ? wait_for_end(&signals) : 1;
     broker_stop(&broker);
     return code;
 }

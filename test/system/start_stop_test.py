@@ -2,42 +2,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start and stop of the broker's program: arguments, exit codes, what a wrong configuration is told, identity."""
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
-from broker import PROGRAMS, Broker
+from broker import PROGRAM, Broker, wait_for
 from zookeeper import ZooKeeper, free_port
 
-PROGRAM = PROGRAMS / 'server' / 'barnabas'
+STARTED = 'started (broker)'
 
 
-def run(*arguments, timeout=60):
-    return subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=timeout)
+def run_program(*arguments):
+    return subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 
 
 class Arguments(unittest.TestCase):
     def test_version(self):
-        result = run('--version')
+        result = run_program('--version')
         self.assertEqual(result.returncode, 0)
         self.assertTrue(result.stdout.startswith('3.9.1'))
 
     def test_help(self):
         for arguments in ([], ['--help']):
-            result = run(*arguments)
+            result = run_program(*arguments)
             self.assertEqual(result.returncode, 1)
             self.assertIn('USAGE', result.stderr)
 
-    def test_wrong(self):
+    def test_wrong_arguments(self):
         with tempfile.NamedTemporaryFile('w', suffix='.properties') as file:
-            for arguments, message in ((['no-such-file'], 'no-such-file'), ([file.name, '--bogus'], 'bogus is not a recognized option'),
-                                       ([file.name, '--override'], 'Option override requires an argument'),
-                                       ([file.name], 'Missing required configuration `zookeeper.connect` which has no default value.')):
-                result = run(*arguments)
+            for arguments, message in (
+                    (['no-such-file'], 'no-such-file'),
+                    ([file.name, '--bogus'], 'bogus is not a recognized option'),
+                    ([file.name, '--override'], 'Option override requires an argument'),
+                    ([file.name], 'Missing required configuration `zookeeper.connect` which has no default value.')):
+                result = run_program(*arguments)
                 self.assertEqual(result.returncode, 1)
                 self.assertIn(message, result.stdout)
 
@@ -51,105 +52,108 @@ class WithZooKeeper(unittest.TestCase):
     def tearDownClass(cls):
         cls.zookeeper.close()
 
+    def make(self, chroot, **settings):
+        """A broker below this chroot; settings with _ for the dots."""
+        changes = {'zookeeper.connect': f'{self.zookeeper.connect}/{chroot}'}
+        changes.update({key.replace('_', '.'): value for key, value in settings.items()})
+        broker = Broker(self.zookeeper, settings=changes)
+        self.addCleanup(broker.close)
+        return broker
+
     def start_fails(self, broker, *messages):
         """Starts the broker, which must end with 1 and say all of these."""
-        broker.start(answers=False)
-        self.assertEqual(broker.process.wait(timeout=60), 1)
+        broker.launch()
+        self.assertEqual(broker.process.wait(timeout=60), 1, broker.output())
         broker.process = None
-        text = broker.log.read_text()
         for message in messages:
-            self.assertIn(message, text)
+            self.assertIn(message, broker.output())
 
     def test_signals(self):
+        broker = self.make('signals')
         for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
-            with Broker(self.zookeeper.connect + '/signals') as broker:
-                wait_for_line(broker, 'started (broker)')
-                os.kill(broker.process.pid, signal.SIGPIPE)
-                self.assertEqual(broker.stop(number), code)
-                self.assertIn('shut down completed', broker.log.read_text())
-                self.assertTrue((broker.folder / 'data' / '.kafka_cleanshutdown').exists())
-
-    def test_restart_keeps_identity(self):
-        with Broker(self.zookeeper.connect + '/identity') as broker:
-            wait_for_line(broker, 'started (broker)')
-            broker.stop()
-            first = (broker.folder / 'data' / 'meta.properties').read_text()
             broker.start()
-            wait_for_line(broker, 'started (broker)', times=2)
-            self.assertEqual((broker.folder / 'data' / 'meta.properties').read_text(), first)
-            broker.stop()
-            # The same directory with another number, or another cluster.
-            text = broker.file.read_text()
-            broker.file.write_text(text.replace('broker.id=0', 'broker.id=8'))
-            self.start_fails(broker, "Stored node id 0 doesn't match previous node id 8 in ", 'meta.properties')
-            broker.file.write_text(text.replace('/identity', '/elsewhere'))
-            self.start_fails(broker, 'Invalid cluster.id in: ', 'Expected ', ', but read ', 'delete the log directory')
+            wait_for(lambda: STARTED in broker.output(), 'the line that says so')
+            os.kill(broker.process.pid, signal.SIGPIPE)
+            self.assertEqual(broker.stop(number), code)
+            self.assertIn('shut down completed', broker.output())
+            self.assertTrue((broker.data / '.kafka_cleanshutdown').exists())
+            broker.log.unlink()
+
+    def test_identity(self):
+        broker = self.make('identity').start()
+        broker.stop()
+        first = (broker.data / 'meta.properties').read_text()
+        broker.start()
+        self.assertEqual((broker.data / 'meta.properties').read_text(), first)
+        broker.stop()
+        # The same directory with another number, or another cluster.
+        connect = broker.settings['zookeeper.connect']
+        broker.settings['broker.id'] = 8
+        self.start_fails(broker, "Stored node id 0 doesn't match previous node id 8 in ", 'meta.properties')
+        broker.settings.update({'broker.id': 0, 'zookeeper.connect': connect + '-other'})
+        self.start_fails(broker, 'Invalid cluster.id in: ', 'Expected ', ', but read ', 'delete the log directory')
 
     def test_restart_after_kill(self):
         """The registration of the killed process does not keep the next one from starting."""
-        with Broker(self.zookeeper.connect + '/kill', zookeeper_session_timeout_ms=30000) as broker:
-            for count in (1, 2, 3):
-                wait_for_line(broker, 'started (broker)', times=count)
-                broker.kill()
-                began = time.monotonic()
-                broker.start()
-                self.assertLess(time.monotonic() - began, 25)
-            wait_for_line(broker, 'started (broker)', times=4)
-            self.assertEqual(broker.stop(), 143)
+        broker = self.make('kill', zookeeper_session_timeout_ms=60000)
+        for _ in range(3):
+            broker.start()
+            wait_for(lambda: STARTED in broker.output(), 'the line that says so')
+            broker.kill()
+            broker.log.unlink()
+        broker.start()
+        self.assertEqual(broker.stop(), 143)
 
     def test_second_broker(self):
-        with Broker(self.zookeeper.connect + '/second') as first:
-            wait_for_line(first, 'started (broker)')
-            directory = Broker(self.zookeeper.connect + '/second', log_dirs=first.folder / 'data')
-            other_id = Broker(self.zookeeper.connect + '/second', broker_id=1)
-            port = Broker(self.zookeeper.connect + '/port', listeners=f'PLAINTEXT://localhost:{first.port}')
-            self.start_fails(directory, 'Failed to acquire lock on file .lock in ')
-            self.start_fails(other_id, 'another broker')
-            self.start_fails(port, 'Address already in use', str(first.port))
-            for broker in (directory, other_id, port):
-                broker.close()
-            self.assertTrue(first.accepts())
+        first = self.make('second').start()
+        self.start_fails(self.make('second', log_dirs=first.data), 'Failed to acquire lock on file .lock in ')
+        self.start_fails(self.make('second', broker_id=1), 'Cannot register broker 1')
+        self.start_fails(self.make('port', listeners=f'PLAINTEXT://127.0.0.1:{first.port}'), 'Address already in use',
+                         str(first.port))
+        self.assertTrue(first.answers())
 
     def test_override(self):
-        with Broker(self.zookeeper.connect + '/override') as broker:
-            wait_for_line(broker, 'started (broker)')
-            broker.stop()
-            other = free_port()
-            with open(broker.log, 'ab') as log:
-                broker.process = subprocess.Popen(
-                    [PROGRAM, broker.file, '--override', 'listeners=PLAINTEXT://localhost:1', '--override=nokey',
-                     '--override', f'listeners=PLAINTEXT://localhost:{other}'], stdout=log, stderr=log)
-            broker.port = other
-            wait_for_line(broker, 'started (broker)', times=2)
-            self.assertTrue(broker.accepts())
-            self.assertEqual(broker.stop(), 143)
+        broker = self.make('override', num_partitions=2)
+        broker.port = free_port()
+        broker.launch(['--override', 'listeners=PLAINTEXT://127.0.0.1:1', '--override=nokey', '--override',
+                       f'listeners=PLAINTEXT://127.0.0.1:{broker.port}'])
+        wait_for(broker.answers, 'the broker to answer')
+        self.assertEqual(broker.stop(), 143)
 
     def test_empty_host(self):
-        """An empty host listens on IPv4 and IPv6."""
-        port = free_port()
-        with Broker(self.zookeeper.connect + '/host', listeners=f'PLAINTEXT://:{port}') as broker:
-            wait_for_line(broker, 'started (broker)')
-            socket.create_connection(('127.0.0.1', port)).close()
-            if socket.has_ipv6 and os.path.exists('/proc/net/if_inet6') and open('/proc/net/if_inet6').read():
-                socket.create_connection(('::1', port)).close()
+        """It stands for all addresses, of IPv4 and IPv6."""
+        broker = self.make('host')
+        broker.settings['listeners'] = f'PLAINTEXT://:{broker.port}'
+        broker.start()
+        addresses = pathlib.Path('/proc/net/if_inet6')
+        if addresses.exists() and addresses.read_text():
+            socket.create_connection(('::1', broker.port)).close()
 
     def test_generated_id(self):
-        with Broker(self.zookeeper.connect + '/generated', broker_id=-1) as broker:
-            wait_for_line(broker, '[KafkaServer id=1001] started (broker)')
+        broker = self.make('generated', broker_id=-1).start()
+        wait_for(lambda: '[KafkaServer id=1001] started (broker)' in broker.output(), 'the line that says so')
 
     def test_without_zookeeper(self):
-        broker = Broker(f'127.0.0.1:{free_port()}', zookeeper_connection_timeout_ms=500)
+        broker = Broker(None, settings={'zookeeper.connect': f'127.0.0.1:{free_port()}',
+                                        'zookeeper.connection.timeout.ms': 500})
+        self.addCleanup(broker.close)
         self.start_fails(broker, 'Timed out waiting for connection')
-        broker.close()
 
+    def test_warnings(self):
+        broker = self.make('warnings', nosuch_key=1, log_cleaner_threads=2).start()
+        self.assertIn('nosuch.key', broker.output())
+        self.assertIn('log.cleaner.threads', broker.output())
 
-def wait_for_line(broker, text, times=1):
-    deadline = time.monotonic() + 60
-    while broker.log.read_text(errors='replace').count(text) < times:
-        if broker.process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f'no line with {text!r} in\n' + broker.log.read_text(errors='replace'))
-        time.sleep(0.02)
+    def test_bad_values(self):
+        for key, value, message in (
+                ('broker_id', 'abc', 'Invalid value abc for configuration broker.id: Not a number of type INT'),
+                ('auto_create_topics_enable', 'maybe', 'Expected value to be either true or false'),
+                ('listeners', 'FOO://localhost:39096', "Error creating broker listeners from 'FOO://localhost:39096': No "
+                                                       "security protocol defined for listener FOO"),
+                ('log_dirs', '/proc/nowhere', '/proc/nowhere'),
+                ('zookeeper_set_acl', 'true', 'zookeeper.set.acl')):
+            self.start_fails(self.make('bad', **{key: value}), message)
 
 
 if __name__ == '__main__':
-    unittest.main(verbosity=2)
+    unittest.main()

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Odd and hostile frames get from the broker what Apache Kafka gives them, and never disturb other connections."""
+import json
+import pathlib
+import random
+import socket
+import struct
+import unittest
+
+from broker import Broker
+from wire import Connection
+from zookeeper import ZooKeeper
+
+RECORDED_PORT = 19092
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / 'golden' / 'frames' / 'malformed-requests.jsonl'
+# Where the broker differs from what was recorded, on purpose.
+DIFFERENCES = {
+    # Strings are bytes to the broker: a name that is not UTF-8 is refused as it came, without replacement characters.
+    'string-not-utf8-v1': {'result': 'answered', 'answerLengths': [40]},
+    # A tagged field that is longer or shorter than it says is unreadable.
+    'fetch-v12-known-tag-with-wrong-size-too-small': {'result': 'closed'},
+    'fetch-v12-known-tag-with-wrong-size-too-large': {'result': 'closed'},
+}
+
+
+def mask(answer, port):
+    """The answer without what differs between the recorded broker and ours: the port and the cluster's id."""
+    for host in (b'\0\x09localhost', b'\x0alocalhost'):
+        at = answer.find(host)
+        if at < 0:
+            continue
+        at += len(host)
+        if struct.unpack_from('>i', answer, at)[0] in (port, RECORDED_PORT):
+            answer = answer[:at] + b'PORT' + answer[at + 4:]
+        # version 9: null rack, tagged fields, then the compact string of the cluster's id
+        if answer[at + 4:at + 7] == b'\0\0\x17':
+            answer = answer[:at + 7] + b'?' * 22 + answer[at + 29:]
+    return answer
+
+
+def receive(connection):
+    """All answers until the broker closes or is quiet: (answers, closed)."""
+    data, answers = b'', []
+    try:
+        while True:
+            more = connection.recv(65536)
+            if not more:
+                return answers, True
+            data += more
+            while len(data) >= 4 and len(data) >= 4 + struct.unpack('>i', data[:4])[0]:
+                size = struct.unpack('>i', data[:4])[0]
+                answers.append(data[4:4 + size])
+                data = data[4 + size:]
+    except socket.timeout:
+        return answers, False
+    except ConnectionResetError:
+        return answers, True
+
+
+class OddFramesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.zookeeper = ZooKeeper().start()
+        cls.broker = Broker(cls.zookeeper)
+        cls.broker.settings['listeners'] = f'PLAINTEXT://localhost:{cls.broker.port}'
+        cls.broker.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.close()
+        cls.zookeeper.close()
+
+    def exchange(self, sent, wanted):
+        with socket.create_connection(('localhost', self.broker.port), timeout=30) as connection:
+            connection.sendall(sent)
+            if wanted['result'] == 'closed':
+                return receive(connection)
+            answers = []
+            while len(answers) < len(wanted.get('answers', wanted.get('answerLengths', [0]))):
+                size, = struct.unpack('>i', self.exactly(connection, 4))
+                answers.append(self.exactly(connection, size))
+            return answers, False
+
+    def exactly(self, connection, size):
+        data = b''
+        while len(data) < size:
+            more = connection.recv(size - len(data))
+            self.assertTrue(more, 'the broker closed the connection')
+            data += more
+        return data
+
+    def test_recorded_frames(self):
+        for line in GOLDEN.read_text().splitlines():
+            wanted = json.loads(line)
+            if 'sent' in wanted:
+                sent = bytes.fromhex(wanted['sent'])
+            else:
+                body = long_name_request(int(wanted['name'].split('-')[2]))
+                sent = struct.pack('>i', len(body)) + body
+            wanted.update(DIFFERENCES.get(wanted['name'], {}))
+            if wanted['name'] in DIFFERENCES:
+                wanted.pop('answers', None)
+            with self.subTest(wanted['name']):
+                answers, closed = self.exchange(sent, wanted)
+                self.assertEqual(closed, wanted['result'] == 'closed')
+                if 'answers' in wanted:
+                    for answer, recorded in zip(answers, wanted['answers'], strict=True):
+                        self.assertEqual(mask(answer, self.broker.port).hex(),
+                                         mask(bytes.fromhex(recorded), self.broker.port).hex())
+                elif 'answerLengths' in wanted:
+                    self.assertEqual(len(answers), len(wanted['answerLengths']))
+        self.assertTrue(self.broker.answers())
+
+    def test_garbage(self):
+        """Random bytes, and a request cut at every byte, while another connection is served."""
+        chance = random.Random(7)
+        with Connection(self.broker.port, 'localhost') as other:
+            for _ in range(200):
+                self.send_and_drop(bytes(chance.randrange(256) for _ in range(chance.randrange(1, 300))))
+            whole = bytes.fromhex('0000000f000300010000000700016300000000')
+            for size in range(len(whole)):
+                self.send_and_drop(whole[:size])
+            other.call(18, 0, b'')
+
+    def send_and_drop(self, data):
+        with socket.create_connection(('localhost', self.broker.port), timeout=30) as connection:
+            connection.sendall(data)
+
+    def test_many_idle_connections(self):
+        idle = [socket.create_connection(('localhost', self.broker.port), timeout=30) for _ in range(1000)]
+        try:
+            self.assertTrue(self.broker.answers())
+        finally:
+            for connection in idle:
+                connection.close()
+
+    def test_a_client_that_never_reads(self):
+        """Its answers fill the socket's buffers; the broker then reads no more of it and its memory stays where it is."""
+        request = struct.pack('>hhi', 18, 0, 1) + struct.pack('>h', -1)
+        frame = struct.pack('>i', len(request)) + request
+        before = self.broker.resident_kilobytes()
+        with socket.create_connection(('localhost', self.broker.port), timeout=2) as connection:
+            try:
+                for _ in range(2000):
+                    connection.sendall(frame * 1000)
+            except socket.timeout:
+                pass
+            self.assertTrue(self.broker.answers())
+            self.assertLess(self.broker.resident_kilobytes() - before, 50000)
+
+
+def long_name_request(size):
+    """Metadata 9 of one topic whose name has this many bytes."""
+    length, varint = size + 1, b''
+    while length >= 0x80:
+        varint += bytes([length & 0x7f | 0x80])
+        length >>= 7
+    varint += bytes([length])
+    header = struct.pack('>hhi', 3, 9, 7) + b'\0\1c' + b'\0'
+    return header + b'\2' + varint + b'a' * size + b'\0' + b'\0\0\0' + b'\0'
+
+
+if __name__ == '__main__':
+    unittest.main()
