@@ -26,11 +26,9 @@ static bool name_resolves(const char *host, char **canonical)
 // The machine's own name, which an empty host stands for; localhost when nobody could find it by that name.
 static char *own_name(void)
 {
-    char host[256] = "localhost";
-    if (gethostname(host, sizeof host - 1) != 0)
-        strcpy(host, "localhost");
+    char host[256] = "";
     char *canonical;
-    if (name_resolves(host, &canonical))
+    if (gethostname(host, sizeof host - 1) == 0 && name_resolves(host, &canonical))
         return canonical;
     logger_warn(
         "This machine's name, %s, does not resolve: localhost is advertised instead, which only clients on this "
