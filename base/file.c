@@ -279,20 +279,26 @@ static int write_and_sync(const char *path, const void *bytes, size_t size)
     return result != 0 ? result : closed;
 }
 
-int file_replace(const char *path, const void *bytes, size_t size)
+int file_replace_lazily(const char *path, const void *bytes, size_t size)
 {
     char *temporary = memory_format("%s.tmp", path);
+    int result = write_and_sync(temporary, bytes, size);
+    if (result == 0)
+        result = current->rename(temporary, path);
+    free(temporary);
+    return result;
+}
+
+int file_replace(const char *path, const void *bytes, size_t size)
+{
     char *directory = memory_copy_string(path);
     char *slash = strrchr(directory, '/');
     if (slash != NULL)
         slash[slash == directory] = '\0';
-    int result = write_and_sync(temporary, bytes, size);
-    if (result == 0)
-        result = current->rename(temporary, path);
+    int result = file_replace_lazily(path, bytes, size);
     if (result == 0)
         result = file_sync_directory(slash ? directory : ".");
     free(directory);
-    free(temporary);
     return result;
 }
 

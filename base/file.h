@@ -57,6 +57,9 @@ int file_read_whole(const char *path, size_t size_max, char **bytes, size_t *siz
 // fsync of the directory. Returns 0 or -errno.
 int file_replace(const char *path, const void *bytes, size_t size);
 
+// The same without the last step: after a crash either may be there until file_sync_directory was called.
+int file_replace_lazily(const char *path, const void *bytes, size_t size);
+
 // fsync of a directory, so that renames and new names in it last.
 int file_sync_directory(const char *path);
 

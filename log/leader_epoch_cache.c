@@ -66,7 +66,7 @@ int leader_epoch_cache_write(const struct leader_epoch_cache *cache, const char 
     fprintf(stream, "0\n%zu\n", cache->count);
     for (size_t i = 0; i < cache->count; i++)
         fprintf(stream, "%" PRId32 " %" PRId64 "\n", cache->items[i].epoch, cache->items[i].start_offset);
-    int result = fclose(stream) == 0 ? file_replace(path, text, size) : -errno;
+    int result = fclose(stream) == 0 ? file_replace_lazily(path, text, size) : -errno;
     free(text);
     return result;
 }

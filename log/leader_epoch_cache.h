@@ -25,6 +25,7 @@ struct leader_epoch_cache {
 
 // Reads the file; one that is not there gives no entries. Returns 0, -errno or -EBADMSG when it is malformed.
 int leader_epoch_cache_read(struct leader_epoch_cache *cache, const char *path) __attribute__((warn_unused_result));
+// Replaces the file; the directory is the caller's to sync.
 int leader_epoch_cache_write(const struct leader_epoch_cache *cache, const char *path)
     __attribute__((warn_unused_result));
 void leader_epoch_cache_fini(struct leader_epoch_cache *cache);

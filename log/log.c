@@ -15,6 +15,7 @@ struct log *log_new(struct log_directory *directory, const char *topic, int32_t 
     struct log *log = memory_alloc(sizeof *log);
     atomic_init(&log->references, 1);
     atomic_init(&log->names_changed, true);
+    atomic_init(&log->is_new, true);
     log->topic = memory_copy_string(topic);
     log->partition = partition;
     log->name = memory_format("%s-%" PRId32, topic, partition);
@@ -345,6 +346,8 @@ static enum kafka_error flush_locked(struct log *log)
     free(segments);
     if (result == 0 && had_work && atomic_exchange(&log->names_changed, false))
         result = file_sync_directory(log->path);
+    if (result == 0 && had_work && atomic_exchange(&log->is_new, false))
+        result = file_sync_directory(log->directory->path);
     if (result != 0)
         return log_directory_fail(log->directory, result, "Flushing %s failed", log->name);
     lock_acquire(&log->lock);

@@ -54,6 +54,7 @@ struct log {
 
     struct lock flush_lock;    // one flush at a time
     atomic_bool names_changed; // the directory has names that were not synced
+    atomic_bool is_new;        // and so may its own name be
 
     struct lock lock; // short; guards the rest
     struct log_config config;

@@ -425,6 +425,7 @@ enum log_load_result log_load(struct log *log, const struct log_load_options *op
 {
     struct loading loading = {.log = log, .options = options};
     log->log_start_offset = options->log_start_offset > 0 ? options->log_start_offset : 0;
+    atomic_store(&log->is_new, options->is_new);
     enum log_load_result result = look(&loading);
     if (result == LOG_LOADED)
         result = repair(&loading);

@@ -283,8 +283,6 @@ static enum kafka_error make_log(struct log_directory *directory, const char *to
     struct log *log = log_new(directory, topic, partition, config);
     enum kafka_error error = KAFKA_NONE;
     int result = file_calls()->mkdir(log->path, 0755);
-    if (result == 0)
-        result = file_sync_directory(directory->path);
     if (result != 0 && result != -EEXIST)
         error = log_directory_fail(directory, result, "Making directory %s failed", log->path);
     struct log_load_options options = {.is_clean = true,

@@ -46,7 +46,7 @@ int partition_metadata_write(const char *path, struct uuid topic_id)
     char text[UUID_STRING_SIZE];
     uuid_to_string(topic_id, text);
     char *content = memory_format("version: 0\ntopic_id: %s", text);
-    int result = file_replace(path, content, strlen(content));
+    int result = file_replace_lazily(path, content, strlen(content));
     free(content);
     return result;
 }

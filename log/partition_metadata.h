@@ -11,7 +11,7 @@
 // UUID_ZERO when the file is not there. Returns 0, -errno or -EBADMSG when it does not parse.
 int partition_metadata_read(const char *path, struct uuid *topic_id) __attribute__((warn_unused_result));
 
-// Replaces the file. Returns 0 or -errno.
+// Replaces the file; the directory is the caller's to sync. Returns 0 or -errno.
 int partition_metadata_write(const char *path, struct uuid topic_id) __attribute__((warn_unused_result));
 
 #endif
