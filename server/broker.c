@@ -25,6 +25,7 @@
 #include "server/group/group_coordinator.h"
 #include "server/group/group_service.h"
 #include "server/metadata_cache.h"
+#include "server/readiness.h"
 #include "server/replica/replica_manager.h"
 #include "server/scheduler.h"
 
@@ -56,6 +57,8 @@ static bool start_threads(struct broker *broker)
     if (result != 0)
         logger_fatal("Cannot start a thread: %s.", strerror(-result));
     broker->metadata_cache = metadata_cache_create();
+    if (result == 0)
+        broker->readiness = readiness_create(broker);
     return result == 0;
 }
 
@@ -216,6 +219,8 @@ bool broker_serve(struct broker *broker)
 
 static void stop_parts(struct broker *broker)
 {
+    if (broker->readiness != NULL)
+        readiness_close(broker->readiness);
     if (broker->started_count >= 4) {
         controller_request_shutdown(broker->controller);
         controller_stop(broker->controller);
@@ -256,6 +261,7 @@ void broker_stop(struct broker **stopped)
     broker_close_listeners(broker);
     broker_free_session(broker);
     log_manager_destroy(&broker->log_manager);
+    readiness_destroy(&broker->readiness);
     metadata_cache_destroy(&broker->metadata_cache);
     scheduler_destroy(&broker->scheduler);
     timer_destroy(&broker->timer);

@@ -19,6 +19,7 @@ struct endpoint_list;
 struct group_coordinator;
 struct log_manager;
 struct metadata_cache;
+struct readiness;
 struct registration;
 struct replica_manager;
 struct scheduler;
@@ -36,6 +37,7 @@ struct broker {
     struct scheduler *scheduler;
     struct zk_session *zk;
     struct metadata_cache *metadata_cache;
+    struct readiness *readiness;
     struct log_manager *log_manager;
     struct replica_manager *replica_manager;
     struct group_coordinator *group_coordinator;

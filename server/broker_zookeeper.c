@@ -8,6 +8,7 @@
 #include "server/config/config.h"
 #include "server/controller/config_changes.h"
 #include "server/controller/controller.h"
+#include "server/readiness.h"
 #include "zk/paths.h"
 #include "zk/registration.h"
 #include "zk/session_file.h"
@@ -151,6 +152,8 @@ bool broker_read_configs(struct broker *broker)
     enum zk_result result = read_broker_configs(broker);
     if (result == ZK_OK)
         result = zk_children(broker->zk, &arena, ZK_PATH_TOPICS, &topics);
+    if (topics.count > 0)
+        readiness_expect_topics(broker->readiness);
     for (size_t at = 0; result == ZK_OK && at < topics.count; at += PATHS_PER_READ) {
         size_t count = topics.count - at < PATHS_PER_READ ? topics.count - at : PATHS_PER_READ;
         result = read_some_topic_configs(broker, topics.names + at, count);

@@ -5,7 +5,9 @@
 #include "net/protocol/api.h"
 #include "net/protocol/schema.h"
 #include "net/request.h"
+#include "server/broker.h"
 #include "server/handlers.h"
+#include "server/readiness.h"
 
 #include <errno.h>
 
@@ -66,10 +68,14 @@ void dispatch_request(void *context, struct request *request)
                      ? -ENOMEM
                      : message_decode(api->request, request->api_version, request->body, &request->arena, message);
     arena_extend(&request->arena, ANSWER_ARENA_SIZE);
-    if (result == 0)
-        find_handler(request->api_key)(context, request, message);
-    else
+    if (result != 0) {
         refuse(request, result == -ENOMEM ? "takes too much memory" : "cannot be read");
+        return;
+    }
+    struct broker *broker = context;
+    serve *handler = find_handler(request->api_key);
+    if (!readiness_hold(broker->readiness, request, message, handler))
+        handler(broker, request, message);
 }
 
 void dispatch_respond(struct request *request, const void *response)

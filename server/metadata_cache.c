@@ -32,6 +32,8 @@ struct metadata_snapshot {
 struct metadata_cache {
     struct lock lock; // METADATA_CACHE: which snapshot is in force
     struct metadata_snapshot *snapshot;
+    void (*changed)(void *context); // immutable once there are updates; may be NULL
+    void *changed_context;
 };
 
 static void topic_unref(struct topic *topic)
@@ -74,6 +76,12 @@ void metadata_cache_destroy(struct metadata_cache **cache)
     lock_fini(&(*cache)->lock);
     free(*cache);
     *cache = NULL;
+}
+
+void metadata_cache_observe(struct metadata_cache *cache, void (*changed)(void *context), void *context)
+{
+    cache->changed = changed;
+    cache->changed_context = context;
 }
 
 const struct metadata_snapshot *metadata_cache_snapshot(struct metadata_cache *cache)
@@ -446,4 +454,6 @@ void metadata_cache_update(struct metadata_cache *cache, const struct update_met
         topic_unref(deletions.items[i].topic);
     }
     array_fini(&deletions);
+    if (cache->changed != NULL)
+        cache->changed(cache->changed_context);
 }

@@ -57,6 +57,9 @@ void metadata_cache_destroy(struct metadata_cache **cache);
 void metadata_cache_update(struct metadata_cache *cache, const struct update_metadata_request *request,
                            void (*deleted)(void *context, struct view topic, int32_t partition), void *context);
 
+// changed(context) is called after each update, on its thread, without locks. Once, before the first update.
+void metadata_cache_observe(struct metadata_cache *cache, void (*changed)(void *context), void *context);
+
 // The snapshot in force, with a reference for the caller. All below it lives as long as the reference.
 const struct metadata_snapshot *metadata_cache_snapshot(struct metadata_cache *cache);
 void metadata_snapshot_unref(const struct metadata_snapshot *snapshot);
