@@ -88,6 +88,7 @@ static void fill_synonyms(struct description *description, struct describe_confi
         struct describe_configs_response_synonym *to = &row->synonyms.items[row->synonyms.count++];
         to->name = view_of_string(synonyms->items[i].name);
         to->source = (int8_t)synonyms->items[i].source;
+        to->value = VIEW_NULL;
         if (!row->is_sensitive)
             to->value = view_copy(&description->request->arena, view_of_string(synonyms->items[i].value));
     }
@@ -99,6 +100,7 @@ static void fill_row(struct description *description, struct describe_configs_re
     row->name = view_of_string(table_row->name);
     row->is_sensitive = table_row->type == OPTION_TYPE_PASSWORD;
     row->config_type = (int8_t)table_row->type;
+    row->value = VIEW_NULL;
     if (description->wanted->include_documentation)
         row->documentation = view_of_string(table_row->text);
 }
@@ -169,6 +171,7 @@ static void describe_unknown(struct description *description, const struct prope
 {
     struct describe_configs_response_config *row = add_row(description);
     row->name = view_of_string(property->key);
+    row->value = VIEW_NULL;
     row->is_sensitive = true;
     row->read_only = true;
     struct config_synonyms synonyms = {0};
