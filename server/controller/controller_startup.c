@@ -258,6 +258,24 @@ static enum kafka_error set_watches(struct controller *controller)
     return controller_error_of_zk(result);
 }
 
+// Before LeaderAndIsr: a follower needs the leader's address. This broker may have just started and know no topic yet;
+// told of all of them at once it never denies one that exists to a client that is as quick as it is.
+static void send_first_metadata(struct controller *controller)
+{
+    struct control_batch *batch = controller->batch;
+    const struct controller_context *context = &controller->context;
+    for (size_t i = 0; i < context->brokers.count; i++) {
+        if (context->brokers.items[i]->id != context->controller_id)
+            control_batch_add_update_metadata_for(batch, context->brokers.items[i]->id, NULL);
+    }
+    control_batch_send(batch);
+    control_batch_add_update_metadata_for(batch, context->controller_id, NULL);
+    struct partition_walk walk = {0};
+    for (struct controlled_partition *partition; (partition = controller_context_next(context, &walk));)
+        control_batch_add_update_metadata_for(batch, context->controller_id, partition);
+    control_batch_send(batch);
+}
+
 enum kafka_error controller_take_office(struct controller *controller)
 {
     enum kafka_error error = controller_error_of_zk(set_up_features(controller->broker->zk));
@@ -273,8 +291,7 @@ enum kafka_error controller_take_office(struct controller *controller)
         error = read_deletions(controller);
     if (error != KAFKA_NONE)
         return error;
-    // Before LeaderAndIsr: a follower needs the leader's address.
-    controller_send_metadata(controller);
+    send_first_metadata(controller);
     error = replica_state_machine_start(&controller->machine);
     if (error == KAFKA_NONE) {
         partition_state_machine_initialize(&controller->machine);
