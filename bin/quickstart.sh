@@ -8,8 +8,6 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/barnabas-common.sh"
 cd "$home"
 
-packages=(cmake gcc libc6-dev libjansson-dev liblz4-dev librdkafka-dev libsnappy-dev libssl-dev libzookeeper-mt-dev
-    libzstd-dev ninja-build pkg-config zlib1g-dev default-jre-headless libzookeeper-java)
 text=config/quickstart.txt
 topic=quickstart
 zookeeper_port=2181
@@ -29,32 +27,10 @@ fail_with_log() { # FILE MESSAGE
     fail "$2"
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo > /dev/null; then
-        sudo "$@"
-    else
-        fail "packages are missing and neither are you root nor is there sudo. Have somebody run: apt-get install ${packages[*]}"
-    fi
-}
-
-is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null)" = installed ]; }
-
 install_packages() {
-    local missing=() package
-    command -v apt-get > /dev/null || fail "this is no Debian: there is no apt-get. Install by other means: ${packages[*]}"
-    for package in "${packages[@]}"; do
-        is_installed "$package" || missing+=("$package")
-    done
-    if [ ${#missing[@]} = 0 ]; then
-        echo "All ${#packages[@]} packages are there."
-        return
-    fi
-    echo "Installing ${missing[*]}"
-    as_root apt-get update -q || fail "apt-get update failed: is the network up?"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" ||
-        fail "apt-get could not install: ${missing[*]}"
+    command -v apt-get > /dev/null || fail "this is no Debian: there is no apt-get. Install by other means what bin/install-packages.sh names."
+    bin/install-packages.sh run build || fail "the packages could not be installed"
+    echo "All packages are there."
 }
 
 build() {
