@@ -61,8 +61,8 @@ static void *allocate(struct parser *parser, size_t size)
 
 static const char *copy(struct parser *parser, const char *text)
 {
-    char *string = allocate(parser, strlen(text) + 1);
-    return strcpy(string, text);
+    size_t size = strlen(text) + 1;
+    return memcpy(allocate(parser, size), text, size);
 }
 
 // "3", "3-5" or "3+" (up to max).
@@ -97,9 +97,9 @@ static const char *singular(struct parser *parser, const char *name)
 {
     size_t size = strlen(name);
     char *result = allocate(parser, size + 1);
-    strcpy(result, name);
+    memcpy(result, name, size);
     if (size > 3 && strcmp(name + size - 3, "ies") == 0)
-        strcpy(result + size - 3, "y");
+        memcpy(result + size - 3, "y", 2);
     else if (size > 2 && name[size - 1] == 's' && name[size - 2] != 's')
         result[size - 1] = '\0';
     return result;

@@ -17,7 +17,9 @@ class KcatTest(unittest.TestCase):
         cls.zookeeper.close()
 
     def setUp(self):
-        self.broker = Broker(self.zookeeper)
+        # A chroot of its own: the broker of the test before may still be registered.
+        chroot = f'{self.zookeeper.connect}/{self.id()}'
+        self.broker = Broker(self.zookeeper, settings={'zookeeper.connect': chroot})
         self.addCleanup(self.broker.close)
         self.broker.start()
 
