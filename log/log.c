@@ -331,6 +331,8 @@ static struct segment **take_unflushed(struct log *log, size_t *count, int64_t *
 
 static enum kafka_error flush_locked(struct log *log)
 {
+    if (log->is_deleted) // set under flush_lock too; its files may be gone
+        return KAFKA_NONE;
     size_t count;
     int64_t flushed_to;
     int result = 0;
