@@ -41,7 +41,8 @@ static bool list_topics(struct topics *topics, const struct topic_filter *filter
             !(without_internal && topic_name_is_internal(view_of_string(names.names[i]))))
             topics->chosen[topics->chosen_count++] = names.names[i];
     }
-    qsort(topics->chosen, topics->chosen_count, sizeof *topics->chosen, compare_names);
+    if (topics->chosen_count > 1)
+        qsort(topics->chosen, topics->chosen_count, sizeof *topics->chosen, compare_names);
     return true;
 }
 
