@@ -1,8 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""znodes_test.py BROKER TOPICS_TOOL: what Barnabas writes to ZooKeeper over the life of a one-broker cluster equals, operation by
+"""What Barnabas writes to ZooKeeper over the life of a one-broker cluster equals, operation by
 operation, what Apache Kafka 3.9.1 writes (test/golden/zookeeper/writes.txt)."""
 import difflib
+import os
 import pathlib
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def compare(cluster, name, expected):
 
 
 def main():
-    broker, tool = sys.argv[1:]
+    broker, tool = os.environ['BARNABAS_BROKER'], os.environ['BARNABAS_PROGRAMS'] + '/tools/kafka-topics'
     expected = golden_steps()
     assert [name for name, _ in STEPS] == list(expected)
     with tempfile.TemporaryDirectory(prefix='barnabas-znodes-') as folder, ZooKeeper() as zookeeper:
