@@ -28,6 +28,7 @@
 #include "server/readiness.h"
 #include "server/replica/replica_manager.h"
 #include "server/scheduler.h"
+#include "zk/session.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -244,6 +245,8 @@ void broker_stop(struct broker **stopped)
     if (broker == NULL)
         return;
     logger_info("[KafkaServer id=%d] shutting down", broker->id);
+    if (broker->zk != NULL)
+        zk_session_stop_waiting(broker->zk);
     stop_parts(broker);
     if (broker->scheduler != NULL)
         scheduler_stop(broker->scheduler);

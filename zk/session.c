@@ -362,6 +362,14 @@ void zk_session_listen(struct zk_session *session, const struct zk_session_liste
     lock_release(&session->lock);
 }
 
+void zk_session_stop_waiting(struct zk_session *session)
+{
+    lock_acquire(&session->lock);
+    session->is_impatient = true;
+    condition_broadcast(&session->changed);
+    lock_release(&session->lock);
+}
+
 void zk_session_shutdown(struct zk_session *session)
 {
     lock_acquire(&session->lock);
@@ -458,9 +466,9 @@ static void start_flight_locked(struct zk_session *session, struct flight *fligh
 static enum zk_result wait_usable_locked(struct zk_session *session, struct call *call) LOCK_REQUIRES(session->lock)
 {
     while ((session->state == SESSION_CONNECTING || (session->state == SESSION_CONNECTED && !session->client)) &&
-           (!call->generation || call->generation == session->generation))
+           (!call->generation || call->generation == session->generation) && !session->is_impatient)
         condition_wait(&session->changed, &session->lock);
-    if (session->state == SESSION_CLOSED)
+    if (session->state == SESSION_CLOSED || (session->state == SESSION_CONNECTING && session->is_impatient))
         return ZK_CLOSED;
     if (session->state == SESSION_EXPIRED || call->over)
         return ZK_SESSION_EXPIRED;

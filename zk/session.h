@@ -6,7 +6,7 @@
 // Operations here and in zk/znodes.h wait for their answer: never call them from a request handler, nor from a watch's
 // notify. A lost connection is waited out and the operation repeated, for ever, within the session: a repeated create
 // may meet its own first try (ZK_NODE_EXISTS), a repeated conditional write ZK_BAD_VERSION. They end early with
-// ZK_SESSION_EXPIRED, also when a new session has been opened meanwhile, and with ZK_CLOSED.
+// ZK_SESSION_EXPIRED, also when a new session has been opened meanwhile, and with ZK_CLOSED once the session is ended.
 // All functions are safe from every thread.
 #ifndef ZK_SESSION_H
 #define ZK_SESSION_H
@@ -49,6 +49,10 @@ enum zk_result zk_session_open(const struct zk_session_config *config, struct zk
 
 // Listeners are told in the order in which they came. They cannot be removed: their context outlives the shutdown.
 void zk_session_listen(struct zk_session *session, const struct zk_session_listener *listener);
+
+// From now on operations do not wait for a connection that is missing or breaks: they return ZK_CLOSED. Called first
+// when a broker stops, so that it can while ZooKeeper is away. With a connection everything goes on as before.
+void zk_session_stop_waiting(struct zk_session *session);
 
 // Ends the session: its ephemeral znodes vanish, operations that wait return ZK_CLOSED, no listener or watch is called
 // after it has returned. Not from the zk-session thread. May be called again.

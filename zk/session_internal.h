@@ -33,6 +33,7 @@ struct zk_session {
     enum session_state state LOCK_GUARDED;
     uint64_t generation LOCK_GUARDED; // of the session: 1, 2 …
     size_t in_flight LOCK_GUARDED;
+    bool is_impatient LOCK_GUARDED; // no longer waits for connections
     struct zk_session_id identity LOCK_GUARDED;
     int granted_timeout_ms LOCK_GUARDED;
 

@@ -17,11 +17,15 @@ class Connection:
         self.socket = socket.create_connection((host, port), timeout=timeout)
         self.correlation = 0
 
-    def call(self, api, version, body):
-        """Sends a request with header version 1 and returns the answer's body."""
+    def send(self, api, version, body):
+        """Sends a request with header version 1."""
         self.correlation += 1
         frame = struct.pack('>hhi', api, version, self.correlation) + string('test') + body
         self.socket.sendall(struct.pack('>i', len(frame)) + frame)
+
+    def call(self, api, version, body):
+        """Sends a request and returns the answer's body."""
+        self.send(api, version, body)
         size, = struct.unpack('>i', self.read(4))
         answer = self.read(size)
         assert struct.unpack('>i', answer[:4])[0] == self.correlation
@@ -52,14 +56,22 @@ class Connection:
         answer = self.call(3, 4, array([string(topic)]) + b'\1')
         return struct.unpack_from('>h', answer, answer.rindex(string(topic)) - 2)[0]
 
-    def create_topic(self, topic, partitions=1, factor=1, configs=(), assignment=()):
+    def create_topic(self, topic, *arguments, **named):
         """CreateTopics 2."""
+        answer = self.call(19, 2, self.creation(topic, *arguments, **named))
+        return struct.unpack_from('>h', answer, 8 + len(string(topic)))[0]
+
+    def start_to_create_topic(self, topic):
+        """CreateTopics 2, without waiting for the answer."""
+        self.send(19, 2, self.creation(topic))
+
+    @staticmethod
+    def creation(topic, partitions=1, factor=1, configs=(), assignment=()):
         body = string(topic) + struct.pack('>ih', -1 if assignment else partitions, -1 if assignment else factor)
         body += array([struct.pack('>i', i) + array([struct.pack('>i', r) for r in replicas])
                        for i, replicas in enumerate(assignment)])
         body += array([string(key) + string(value) for key, value in configs])
-        answer = self.call(19, 2, array([body]) + struct.pack('>i?', 30000, False))
-        return struct.unpack_from('>h', answer, 8 + len(string(topic)))[0]
+        return array([body]) + struct.pack('>i?', 30000, False)
 
     def delete_topic(self, topic):
         """DeleteTopics 1."""

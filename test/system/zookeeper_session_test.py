@@ -118,7 +118,14 @@ class ZooKeeperSession(unittest.TestCase):
         broker = self.broker().start()
         self.zookeeper.kill()
         broker.stop()
+        # With a controller that waits for ZooKeeper.
         self.zookeeper.start()
+        broker.start()
+        self.create(broker, 'before')
+        self.zookeeper.kill()
+        with Connection(broker.port) as connection:
+            connection.start_to_create_topic('during')
+            broker.stop()
 
     def test_chroot_and_hosts(self):
         connect = f'127.0.0.1:{free_port()},{self.zookeeper.connect}/kafka/c1'

@@ -173,8 +173,8 @@ static void read_patiently(void *context)
     reading->done = 1;
 }
 
-// A server that hangs: operations wait, and end when the session is shut down.
-static void test_shutdown_while_waiting(void)
+// A server that hangs: operations wait, and end when the session is shut down or is told not to wait any more.
+static void check_end_while_waiting(void (*end)(struct zk_session *session))
 {
     char *connect = zookeeper_connect();
     struct zk_session *session = session_of(connect, NULL);
@@ -185,13 +185,19 @@ static void test_shutdown_while_waiting(void)
     CU_ASSERT_EQUAL_FATAL(thread_start(&thread, read_patiently, &reading, "reader"), 0);
     WAIT_UNTIL(reading.done || !zk_session_is_connected(session));
     CU_ASSERT_FALSE(reading.done);
-    zk_session_shutdown(session);
+    end(session);
     thread_join(&thread);
     CU_ASSERT_EQUAL(reading.result, ZK_CLOSED);
     CU_ASSERT_EQUAL(zk_exists(session, "/", NULL), ZK_CLOSED);
     zookeeper_control("resume");
     zk_session_destroy(&session);
     free(connect);
+}
+
+static void test_end_while_waiting(void)
+{
+    check_end_while_waiting(zk_session_shutdown);
+    check_end_while_waiting(zk_session_stop_waiting);
 }
 
 static void test_hosts_and_chroot(void)
@@ -279,5 +285,5 @@ static void test_pipeline(void)
 }
 
 SUITE_MAIN("zk/session", {"watches", test_watches}, {"server restart", test_server_restart}, {"expiry", test_expiry},
-           {"shutdown while waiting", test_shutdown_while_waiting}, {"hosts and chroot", test_hosts_and_chroot},
+           {"end while waiting", test_end_while_waiting}, {"hosts and chroot", test_hosts_and_chroot},
            {"nobody there", test_nobody_there}, {"pipeline", test_pipeline})
