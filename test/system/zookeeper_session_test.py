@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broker and its ZooKeeper session: kill -9, expiry, restarts of ZooKeeper, others with the same id or cluster."""
 import re
-import struct
 import socket
+import struct
 import unittest
 
 from broker import Broker, wait_for
@@ -11,9 +11,12 @@ from zookeeper import ZooKeeper, free_port
 
 
 def broker_session(broker):
-    """The session's id and password, from the log directory."""
-    text = (broker.data / 'zookeeper-session').read_text()
-    return int(re.search('session=0x(.*)', text)[1], 16), bytes.fromhex(re.search('password=(.*)', text)[1])
+    """The session's id and password, from the log directory; the file may just be being written."""
+    def read():
+        return re.fullmatch('version=1\nsession=0x(.*)\npassword=(.*)\n', (broker.data / 'zookeeper-session').read_text())
+
+    match = wait_for(read, 'the session file')
+    return int(match[1], 16), bytes.fromhex(match[2])
 
 
 def end_session(zookeeper, session, password):
