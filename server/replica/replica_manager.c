@@ -380,6 +380,19 @@ static bool contains(const struct int32_array *array, int32_t item)
     return false;
 }
 
+// A topic's overrides come with its first partition here; later changes of them are followed.
+static void read_config(struct replica_manager *manager, struct view topic)
+{
+    shared_lock_acquire_read(&manager->lock);
+    const struct hosted_topic *hosted = map_get(&manager->topics, topic);
+    bool is_known = hosted != NULL && hosted->count > 1;
+    shared_lock_release(&manager->lock);
+    enum kafka_error error = is_known ? KAFKA_NONE : config_changes_read_topic(manager->broker, topic);
+    if (error != KAFKA_NONE)
+        logger_warn("Cannot read the configuration of topic %.*s (%s), it begins with the broker's defaults.",
+                    VIEW_ARGS(topic), kafka_error_name(error));
+}
+
 // The partition's log, made if there is none, with a reference.
 static enum kafka_error open_log(struct replica_manager *manager, struct view topic, struct uuid topic_id,
                                  const struct leader_and_isr_request_partition_state *state, struct log **log)
@@ -401,10 +414,7 @@ static enum kafka_error open_log(struct replica_manager *manager, struct view to
                      VIEW_ARGS(topic), state->partition_index);
         return KAFKA_KAFKA_STORAGE_ERROR;
     }
-    error = config_changes_read_topic(broker, topic);
-    if (error != KAFKA_NONE)
-        logger_warn("Cannot read the configuration of topic %.*s (%s), it begins with the broker's defaults.",
-                    VIEW_ARGS(topic), kafka_error_name(error));
+    read_config(manager, topic);
     struct log_config config;
     config_topic_log(broker->config, topic, &config);
     return log_manager_create_log(broker->log_manager, topic, state->partition_index, topic_id, &config, log);

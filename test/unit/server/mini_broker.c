@@ -12,6 +12,7 @@
 #include "server/config/config.h"
 #include "server/dispatch.h"
 #include "server/metadata_cache.h"
+#include "server/readiness.h"
 #include "server/replica/replica_manager.h"
 #include "server/scheduler.h"
 
@@ -89,6 +90,7 @@ void mini_broker_start(struct mini_broker *mini, const char *settings)
     CU_ASSERT_EQUAL_FATAL(timer_start("timer", &mini->broker.timer), 0);
     CU_ASSERT_EQUAL_FATAL(scheduler_create(1, &mini->broker.scheduler), 0);
     mini->broker.metadata_cache = metadata_cache_create();
+    mini->broker.readiness = readiness_create(&mini->broker);
     open_logs(mini);
     mini->broker.replica_manager = replica_manager_create(&mini->broker);
     CU_ASSERT_EQUAL_FATAL(replica_manager_start(mini->broker.replica_manager), 0);
@@ -99,9 +101,11 @@ void mini_broker_start(struct mini_broker *mini, const char *settings)
 void mini_broker_stop(struct mini_broker *mini)
 {
     close(mini->fd);
+    readiness_close(mini->broker.readiness);
     replica_manager_stop(mini->broker.replica_manager);
     CU_ASSERT_EQUAL(server_stop(mini->broker.server, INT64_MAX), 0);
     server_destroy(&mini->broker.server);
+    readiness_destroy(&mini->broker.readiness);
     replica_manager_destroy(&mini->broker.replica_manager);
     scheduler_destroy(&mini->broker.scheduler);
     log_manager_close(mini->broker.log_manager);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a leader does with the requests of clients, followers and the controller, over a real connection.
+#include "base/thread.h"
 #include "log/batch.h"
 #include "log/batch_builder.h"
 #include "log/log_manager.h"
@@ -9,6 +10,7 @@
 #include "test/unit/suite.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -374,6 +376,80 @@ static void diverging_fetchers_are_told_where(void)
     mini_broker_stop(&mini);
 }
 
+// ---- Clients race with leadership changes
+
+enum { RACING_PRODUCES = 60, RACERS = 2 };
+
+struct racer {
+    struct mini_broker mini; // the same broker by another connection
+    struct thread thread;
+    atomic_int *producers_left;
+    int64_t consumed;
+    bool is_dense;
+};
+
+static void race_produce(void *context)
+{
+    struct racer *racer = context;
+    struct view batch = make_batch(2, 500, 0);
+    for (int i = 0; i < RACING_PRODUCES; i++) {
+        struct produce_response_partition answer = mini_broker_produce(&racer->mini, "foo", 0, batch, i % 2 ? 1 : -1);
+        racer->is_dense = racer->is_dense && answer.error_code == KAFKA_NONE && answer.base_offset % 2 == 0;
+    }
+    free_batch(batch);
+    atomic_fetch_sub(racer->producers_left, 1);
+}
+
+// Reads all that is produced, in a session, waiting for it.
+static void race_fetch(void *context)
+{
+    struct racer *racer = context;
+    struct mini_fetch fetch;
+    mini_fetch_init(&fetch, "foo", 0, 0);
+    fetch.request.max_wait_ms = 20;
+    fetch.request.session_epoch = 0;
+    while (racer->is_dense && racer->consumed < 2 * RACING_PRODUCES * RACERS) {
+        struct fetch_response response = fetch_call(&racer->mini, &fetch);
+        fetch.request.session_id = response.session_id;
+        fetch.request.session_epoch++;
+        racer->is_dense = response.error_code == KAFKA_NONE;
+        if (response.responses.count == 0)
+            continue;
+        struct view records = response.responses.items[0].partitions.items[0].records.bytes;
+        struct batch_header header;
+        while (batch_header_read(records, &header) == BATCH_COMPLETE) {
+            racer->is_dense = racer->is_dense && header.base_offset == racer->consumed;
+            racer->consumed = batch_next_offset(&header);
+            records = view_of(records.data + batch_size(&header), records.size - (size_t)batch_size(&header));
+        }
+        fetch.partition.fetch_offset = racer->consumed;
+    }
+}
+
+static void clients_race_with_leadership_changes(void)
+{
+    struct mini_broker mini;
+    static struct racer racers[2 * RACERS];
+    atomic_int producers_left = RACERS;
+    start(&mini);
+    for (int i = 0; i < 2 * RACERS; i++) {
+        racers[i] = (struct racer){.mini = mini, .producers_left = &producers_left, .is_dense = true};
+        racers[i].mini.fd = mini_broker_connect(&mini);
+        arena_init(&racers[i].mini.arena, SIZE_MAX);
+        CU_ASSERT_EQUAL_FATAL(
+            thread_start(&racers[i].thread, i < RACERS ? race_produce : race_fetch, &racers[i], "racer-%d", i), 0);
+    }
+    for (int32_t epoch = 4; producers_left > 0; epoch++) // the same leader, in one epoch after the other
+        CU_ASSERT_EQUAL(change_leader(&mini, "foo", epoch, &just_us, &just_us), KAFKA_NONE);
+    for (int i = 0; i < 2 * RACERS; i++) {
+        thread_join(&racers[i].thread);
+        CU_ASSERT(racers[i].is_dense);
+        close(racers[i].mini.fd);
+        arena_fini(&racers[i].mini.arena);
+    }
+    mini_broker_stop(&mini);
+}
+
 // ---- The controller's requests
 
 static void leader_and_isr_follows_the_epochs(void)
@@ -543,6 +619,7 @@ SUITE_MAIN("server/replica", {"what is produced is fetched", what_is_produced_is
            {"acks=all waits for the in-sync replicas", acks_all_waits_for_the_in_sync_replicas},
            {"a deposed leader says who leads", a_deposed_leader_says_who_leads},
            {"diverging fetchers are told where", diverging_fetchers_are_told_where},
+           {"clients race with leadership changes", clients_race_with_leadership_changes},
            {"LeaderAndIsr follows the epochs", leader_and_isr_follows_the_epochs},
            {"stopped replicas are gone", stopped_replicas_are_gone},
            {"offsets are found by time", offsets_are_found_by_time},
