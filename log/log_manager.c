@@ -246,14 +246,18 @@ enum kafka_error log_manager_get(struct log_manager *manager, struct view topic,
     char *name = log_manager_name_of(topic, partition);
     lock_acquire(&manager->lock);
     struct log *found = map_get(&manager->logs, view_of_string(name));
-    bool is_refused = map_get(&manager->refused, view_of_string(name)) != NULL;
-    if (found != NULL && !log_is_offline(found))
+    enum kafka_error error = KAFKA_NONE;
+    if (map_get(&manager->refused, view_of_string(name)) != NULL)
+        error = KAFKA_KAFKA_STORAGE_ERROR;
+    else if (found == NULL)
+        error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    else if (log_is_offline(found))
+        error = KAFKA_KAFKA_STORAGE_ERROR;
+    else
         *log = log_ref(found);
     lock_release(&manager->lock);
     free(name);
-    if (is_refused || (found != NULL && log_is_offline(found)))
-        return KAFKA_KAFKA_STORAGE_ERROR;
-    return found != NULL ? KAFKA_NONE : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    return error;
 }
 
 // The online directory with the fewest logs, or NULL. Holder of manager->lock.
@@ -360,7 +364,7 @@ static char *deletion_path(const struct log *log)
 {
     struct uuid unique = uuid_random();
     char hex[33];
-    for (int i = 0; i < 16; i++)
+    for (size_t i = 0; i < sizeof unique.bytes; i++)
         snprintf(hex + 2 * i, 3, "%02x", unique.bytes[i]);
     char *suffix = memory_format("-%" PRId32 ".%s-delete", log->partition, hex);
     size_t topic_size_max = NAME_SIZE_MAX - strlen(suffix), topic_size = strlen(log->topic);

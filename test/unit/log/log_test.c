@@ -11,7 +11,7 @@ static void round_trip(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(log);
     CU_ASSERT_EQUAL(log_end_offset(log), 0);
     struct log_append_info info;
-    for (int i = 0; i < 100; i++) {
+    for (int64_t i = 0; i < 100; i++) {
         CU_ASSERT_EQUAL(append_info(log, BATCH_OPTIONS(.record_count = 3, .value_size = 100), 5, &info), KAFKA_NONE);
         CU_ASSERT_EQUAL(info.first_offset, 3 * i);
         CU_ASSERT_EQUAL(info.last_offset, 3 * i + 2);
@@ -234,7 +234,7 @@ static void retention_by_size_and_time(void)
     CU_ASSERT_TRUE_FATAL(fixture_open(&fixture));
     struct log *log = fixture_log(&fixture, 0);
     int64_t now_ms = clock_now_ms();
-    for (int i = 0; i < 40; i++)
+    for (int64_t i = 0; i < 40; i++)
         CU_ASSERT_EQUAL(append(log, BATCH_OPTIONS(.value_size = 1000, .timestamp = now_ms - 4000 + 100 * i)),
                         KAFKA_NONE);
     struct log_slice pinned;
