@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one Produce and one Fetch on one connection cost in calls to the system, allocations and copied bytes: the same
 // on every machine, so that nobody makes them dearer without noticing.
-#include "base/big_endian.h"
 #include "base/file.h"
 #include "log/batch.h"
 #include "log/batch_builder.h"
@@ -145,35 +144,15 @@ static void stop_counting(struct mini_broker *mini)
     file_calls_set(NULL);
 }
 
-// A frame with its prefix, from a client that allocates nothing while the broker is counted.
-struct frame {
-    uint8_t *bytes;
-    size_t size;
-};
-
-static struct frame make_frame(int16_t api_key, int16_t version, const void *request)
-{
-    struct arena arena;
-    struct message_pieces pieces;
-    arena_init(&arena, SIZE_MAX);
-    CU_ASSERT_EQUAL_FATAL(
-        frame_encode_request(api_by_key(api_key), version, 7, view_of_string("mini"), request, &arena, &pieces), 0);
-    struct frame frame = {calloc(1, pieces.size + 4), 4};
-    big_endian_store_32(frame.bytes, (uint32_t)pieces.size);
-    for (size_t i = 0; i < pieces.count; frame.size += pieces.items[i++].size)
-        memcpy(frame.bytes + frame.size, pieces.items[i].bytes, pieces.items[i].size);
-    arena_fini(&arena);
-    return frame;
-}
-
-static void exchange(struct mini_broker *mini, struct frame frame, size_t answer_size_min, int count)
+// A client that allocates nothing while the broker is counted.
+static void exchange(struct mini_broker *mini, struct mini_frame frame, size_t answer_size_min, int count)
 {
     static uint8_t answer[VALUE_SIZE + 1000];
     for (int i = 0; i < count; i++)
-        mini_broker_exchange_bytes(mini, frame.bytes, frame.size, answer, sizeof answer, answer_size_min);
+        mini_broker_exchange(mini, frame, answer, sizeof answer, answer_size_min);
 }
 
-static struct frame make_produce(void)
+static struct mini_frame make_produce(void)
 {
     static char value[VALUE_SIZE];
     struct batch_header header = {.producer_id = -1, .producer_epoch = -1, .base_sequence = -1, .leader_epoch = -1};
@@ -186,7 +165,7 @@ static struct frame make_produce(void)
     struct produce_request_topic topic = {.name = view_of_string("foo"),
                                           .partition_data = {.items = &data, .count = 1}};
     struct produce_request request = {.acks = -1, .timeout_ms = 10000, .topic_data = {.items = &topic, .count = 1}};
-    struct frame frame = make_frame(API_PRODUCE, 11, &request);
+    struct mini_frame frame = mini_broker_encode(API_PRODUCE, 11, &request);
     free(batch);
     return frame;
 }
@@ -196,7 +175,7 @@ static void a_produce(void)
 {
     struct mini_broker mini;
     start_counting(&mini);
-    struct frame frame = make_produce();
+    struct mini_frame frame = make_produce();
     exchange(&mini, frame, 0, WARM_UP_COUNT);
     reset_counters();
     exchange(&mini, frame, 0, REQUEST_COUNT);
@@ -216,11 +195,11 @@ static void a_fetch(void)
 {
     struct mini_broker mini;
     start_counting(&mini);
-    struct frame produce = make_produce();
+    struct mini_frame produce = make_produce();
     exchange(&mini, produce, 0, 1);
     struct mini_fetch fetch;
     mini_fetch_init(&fetch, "foo", 0, 0);
-    struct frame frame = make_frame(API_FETCH, 17, &fetch.request);
+    struct mini_frame frame = mini_broker_encode(API_FETCH, 17, &fetch.request);
     exchange(&mini, frame, VALUE_SIZE, WARM_UP_COUNT);
     reset_counters();
     exchange(&mini, frame, VALUE_SIZE, REQUEST_COUNT);

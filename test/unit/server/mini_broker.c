@@ -131,22 +131,27 @@ int mini_broker_connect(const struct mini_broker *mini)
     return fd;
 }
 
-// One write, so that the broker receives the request at once.
-void mini_broker_send(struct mini_broker *mini, int fd, int16_t api_key, int16_t version, const void *request)
+struct mini_frame mini_broker_encode(int16_t api_key, int16_t version, const void *request)
 {
     struct message_pieces pieces;
     struct arena arena;
-    (void)mini;
     arena_init(&arena, SIZE_MAX);
     CU_ASSERT_EQUAL_FATAL(
         frame_encode_request(api_by_key(api_key), version, 7, view_of_string("mini"), request, &arena, &pieces), 0);
-    uint8_t *frame = arena_alloc(&arena, pieces.size + 4);
-    size_t at = 4;
-    big_endian_store_32(frame, (uint32_t)pieces.size);
-    for (size_t i = 0; i < pieces.count; at += pieces.items[i++].size)
-        memcpy(frame + at, pieces.items[i].bytes, pieces.items[i].size);
-    CU_ASSERT_EQUAL_FATAL(send(fd, frame, at, MSG_NOSIGNAL), (ssize_t)at);
+    struct mini_frame frame = {memory_alloc(pieces.size + 4), 4};
+    big_endian_store_32(frame.bytes, (uint32_t)pieces.size);
+    for (size_t i = 0; i < pieces.count; frame.size += pieces.items[i++].size)
+        memcpy(frame.bytes + frame.size, pieces.items[i].bytes, pieces.items[i].size);
     arena_fini(&arena);
+    return frame;
+}
+
+// One write, so that the broker receives the request at once.
+void mini_broker_send(int fd, int16_t api_key, int16_t version, const void *request)
+{
+    struct mini_frame frame = mini_broker_encode(api_key, version, request);
+    CU_ASSERT_EQUAL_FATAL(send(fd, frame.bytes, frame.size, MSG_NOSIGNAL), (ssize_t)frame.size);
+    free(frame.bytes);
 }
 
 static bool receive_bytes(int fd, uint8_t *bytes, size_t size)
@@ -179,15 +184,15 @@ bool mini_broker_receive(struct mini_broker *mini, int fd, int16_t api_key, int1
 
 void mini_broker_call(struct mini_broker *mini, int16_t api_key, int16_t version, const void *request, void *response)
 {
-    mini_broker_send(mini, mini->fd, api_key, version, request);
+    mini_broker_send(mini->fd, api_key, version, request);
     CU_ASSERT_TRUE_FATAL(mini_broker_receive(mini, mini->fd, api_key, version, response));
 }
 
-void mini_broker_exchange_bytes(struct mini_broker *mini, const uint8_t *frame, size_t size, uint8_t *answer,
-                                size_t answer_size_max, size_t answer_size_min)
+void mini_broker_exchange(struct mini_broker *mini, struct mini_frame frame, uint8_t *answer, size_t answer_size_max,
+                          size_t answer_size_min)
 {
     uint8_t prefix[4];
-    CU_ASSERT_EQUAL_FATAL(send(mini->fd, frame, size, MSG_NOSIGNAL), (ssize_t)size);
+    CU_ASSERT_EQUAL_FATAL(send(mini->fd, frame.bytes, frame.size, MSG_NOSIGNAL), (ssize_t)frame.size);
     CU_ASSERT_TRUE_FATAL(receive_bytes(mini->fd, prefix, sizeof prefix));
     size_t answer_size = big_endian_load_u32(prefix);
     CU_ASSERT_TRUE_FATAL(answer_size <= answer_size_max && answer_size >= answer_size_min);

@@ -33,15 +33,22 @@ struct uuid mini_broker_topic_id(const char *name);
 
 int mini_broker_connect(const struct mini_broker *mini);
 
+// A request as it goes over the wire, behind its size prefix. free() the bytes.
+struct mini_frame {
+    uint8_t *bytes;
+    size_t size;
+};
+struct mini_frame mini_broker_encode(int16_t api_key, int16_t version, const void *request);
+
 // Sends a request, and receives and decodes its answer (the structs of the API). Sending alone, receiving alone: for
 // requests that wait. Receiving returns false when the connection was closed.
-void mini_broker_send(struct mini_broker *mini, int fd, int16_t api_key, int16_t version, const void *request);
+void mini_broker_send(int fd, int16_t api_key, int16_t version, const void *request);
 bool mini_broker_receive(struct mini_broker *mini, int fd, int16_t api_key, int16_t version, void *response);
 void mini_broker_call(struct mini_broker *mini, int16_t api_key, int16_t version, const void *request, void *response);
 
 // Sends bytes and receives one answer's bytes, which are dropped; allocates nothing. It has at least that size.
-void mini_broker_exchange_bytes(struct mini_broker *mini, const uint8_t *frame, size_t size, uint8_t *answer,
-                                size_t answer_size_max, size_t answer_size_min);
+void mini_broker_exchange(struct mini_broker *mini, struct mini_frame frame, uint8_t *answer, size_t answer_size_max,
+                          size_t answer_size_min);
 
 // Produces a batch (copied) to one partition and returns its part of the answer.
 struct produce_response_partition mini_broker_produce(struct mini_broker *mini, const char *topic, int32_t partition,

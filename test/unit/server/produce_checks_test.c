@@ -44,7 +44,7 @@ static void send_line(struct mini_broker *mini, const json_t *line)
         .timeout_ms = 10000,
         .topic_data = {.items = &topic, .count = 1},
     };
-    mini_broker_send(mini, mini->fd, API_PRODUCE, (int16_t)golden_integer(line, "produceVersion"), &request);
+    mini_broker_send(mini->fd, API_PRODUCE, (int16_t)golden_integer(line, "produceVersion"), &request);
     free(bytes);
 }
 

@@ -174,9 +174,8 @@ static void fetches_are_fenced(void)
     mini_broker_stop(&mini);
 }
 
-static void wait_until_parked(struct mini_broker *mini, struct purgatory *purgatory, size_t count)
+static void wait_until_parked(struct purgatory *purgatory, size_t count)
 {
-    (void)mini;
     while (purgatory_count(purgatory) != count)
         sched_yield();
 }
@@ -195,8 +194,8 @@ static void fetches_wait_for_records(void)
     int fd = mini_broker_connect(&mini);
     fetch.request.max_wait_ms = 3600 * 1000;
     fetch.request.min_bytes = 1500;
-    mini_broker_send(&mini, fd, API_FETCH, 17, &fetch.request);
-    wait_until_parked(&mini, purgatory, 1);
+    mini_broker_send(fd, API_FETCH, 17, &fetch.request);
+    wait_until_parked(purgatory, 1);
     CU_ASSERT_EQUAL(produce(&mini, "foo", 1, 1000, 1), KAFKA_NONE);
     CU_ASSERT_EQUAL(purgatory_count(purgatory), 1);
     CU_ASSERT_EQUAL(produce(&mini, "foo", 1, 1000, 1), KAFKA_NONE);
@@ -206,8 +205,8 @@ static void fetches_wait_for_records(void)
 
     // A broker that stops answers what is parked.
     fetch.partition.fetch_offset = 2;
-    mini_broker_send(&mini, fd, API_FETCH, 17, &fetch.request);
-    wait_until_parked(&mini, purgatory, 1);
+    mini_broker_send(fd, API_FETCH, 17, &fetch.request);
+    wait_until_parked(purgatory, 1);
     replica_manager_stop(mini.broker.replica_manager);
     CU_ASSERT(mini_broker_receive(&mini, fd, API_FETCH, 17, &response));
     close(fd);
@@ -295,8 +294,8 @@ static void acks_all_waits_for_the_in_sync_replicas(void)
     // The follower's fetch from 3 on says that it has what lies below.
     int fd = mini_broker_connect(&mini);
     request.timeout_ms = 3600 * 1000;
-    mini_broker_send(&mini, fd, API_PRODUCE, 9, &request);
-    wait_until_parked(&mini, replica_manager_produce_purgatory(mini.broker.replica_manager), 1);
+    mini_broker_send(fd, API_PRODUCE, 9, &request);
+    wait_until_parked(replica_manager_produce_purgatory(mini.broker.replica_manager), 1);
     fetch.request.replica_state.replica_id = 2;
     fetch.partition.fetch_offset = 2;
     fetch.partition.current_leader_epoch = 5;
@@ -324,8 +323,8 @@ static void a_deposed_leader_says_who_leads(void)
     struct mini_fetch fetch;
     mini_fetch_init(&fetch, "foo", 0, 0);
     fetch.request.max_wait_ms = 3600 * 1000;
-    mini_broker_send(&mini, fd, API_FETCH, 17, &fetch.request);
-    wait_until_parked(&mini, replica_manager_fetch_purgatory(mini.broker.replica_manager), 1);
+    mini_broker_send(fd, API_FETCH, 17, &fetch.request);
+    wait_until_parked(replica_manager_fetch_purgatory(mini.broker.replica_manager), 1);
     CU_ASSERT_EQUAL(change_leader(&mini, "foo", 9, &other_leads, &other_leads), KAFKA_NONE);
     CU_ASSERT(mini_broker_receive(&mini, fd, API_FETCH, 17, &response));
     const struct fetch_response_partition *found = &response.responses.items[0].partitions.items[0];
@@ -439,7 +438,7 @@ static void clients_race_with_leadership_changes(void)
         CU_ASSERT_EQUAL_FATAL(
             thread_start(&racers[i].thread, i < RACERS ? race_produce : race_fetch, &racers[i], "racer-%d", i), 0);
     }
-    for (int32_t epoch = 4; producers_left > 0; epoch++) // the same leader, in one epoch after the other
+    for (int32_t epoch = 4; atomic_load(&producers_left) > 0; epoch++) // the same leader, in one epoch after the other
         CU_ASSERT_EQUAL(change_leader(&mini, "foo", epoch, &just_us, &just_us), KAFKA_NONE);
     for (int i = 0; i < 2 * RACERS; i++) {
         thread_join(&racers[i].thread);
