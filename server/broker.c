@@ -30,10 +30,10 @@
 #include "server/scheduler.h"
 #include "zk/session.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ANSWER_MS_MAX = 5000 }; // how long a stopping broker waits for the answers to what it accepted
 
@@ -194,7 +194,6 @@ struct broker *broker_open(const struct properties *settings)
     char *reason = NULL;
     struct broker *broker = memory_alloc(sizeof *broker);
     broker->epoch = -1;
-    broker->main_thread = pthread_self();
     broker->config = config_create(settings, &reason);
     if (broker->config == NULL) {
         logger_fatal("%s", reason);
@@ -277,5 +276,6 @@ void broker_stop(struct broker **stopped)
 
 void broker_request_stop(struct broker *broker)
 {
-    pthread_kill(broker->main_thread, SIGUSR1);
+    (void)broker;
+    kill(getpid(), SIGUSR1);
 }

@@ -7,7 +7,6 @@
 
 #include "base/properties.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,7 +47,6 @@ struct broker {
     struct config_changes *config_changes;
 
     // Of server/broker.c alone, confined to the main thread.
-    pthread_t main_thread;
     bool logs_are_loaded;
     int started_count;
 };
@@ -64,8 +62,9 @@ bool broker_serve(struct broker *broker) __attribute__((warn_unused_result));
 // Orderly end: moves leadership away, answers what was accepted, closes the logs cleanly, ends the session.
 void broker_stop(struct broker **broker);
 
-// Asks the main thread to stop the broker because it cannot go on (no log directory left, another broker has taken its
-// place): sends it SIGUSR1, which it waits for. Any thread; the cause was logged by the caller. Returns at once.
+// Asks the program to stop the broker because it cannot go on (no log directory left, another broker has taken its
+// place): sends the process SIGUSR1, which it waits for. Any thread; the cause was logged by the caller. Returns at
+// once.
 void broker_request_stop(struct broker *broker);
 
 #endif

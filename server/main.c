@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The broker's program: arguments, signals, limits, exit codes; the rest is server/broker.c. Exit codes are Apache
 // Kafka's: 1 when it cannot start or cannot go on, 128 and the signal's number after a signal that it obeyed.
+#include "base/lock.h"
 #include "base/logger.h"
-#include "base/memory.h"
+#include "base/thread.h"
 #include "server/broker.h"
 
 #include <errno.h>
@@ -72,49 +73,115 @@ static void raise_file_limit(void)
                     strerror(errno));
 }
 
-// The signals that end the broker. SIGHUP is left out when it is ignored from the outset (nohup).
-static void ending_signals(sigset_t *signals)
+// Signals are for one thread, "signals"; all others block them. While the broker opens one ends the process at once, as
+// a crash would, which the next start mends; once it serves the first one asks for an orderly end.
+struct signals {
+    sigset_t set;
+    struct thread thread;
+    struct lock lock; // MAIN guards what follows
+    struct condition changed;
+    bool is_serving;
+    int received; // the first one, 0: none yet
+};
+
+// SIGHUP is left out when it is ignored from the outset (nohup). SIGUSR1 is broker_request_stop's.
+static void signals_block(struct signals *signals)
 {
-    sigemptyset(signals);
-    sigaddset(signals, SIGTERM);
-    sigaddset(signals, SIGINT);
+    sigemptyset(&signals->set);
+    sigaddset(&signals->set, SIGTERM);
+    sigaddset(&signals->set, SIGINT);
+    sigaddset(&signals->set, SIGUSR1);
     struct sigaction before;
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-        sigaddset(signals, SIGHUP);
+        sigaddset(&signals->set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
+    signal(SIGPIPE, SIG_IGN);
 }
 
-// Runs until a signal or broker_request_stop; returns the exit code.
-static int wait_for_end(const sigset_t *signals)
+static void die_of(int number)
 {
-    for (;;) {
-        int received;
-        if (sigwait(signals, &received) != 0)
-            continue;
-        if (received == SIGUSR1)
-            return 1;
-        logger_info("Terminating process due to signal SIG%s", sigabbrev_np(received));
-        return 128 + received;
-    }
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    signal(number, SIG_DFL);
+    raise(number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void signals_run(void *context)
+{
+    struct signals *signals = context;
+    int received;
+    while (sigwait(&signals->set, &received) != 0)
+        continue;
+    lock_acquire(&signals->lock);
+    if (!signals->is_serving && received != SIGUSR1)
+        die_of(received);
+    signals->received = received;
+    condition_signal(&signals->changed);
+    lock_release(&signals->lock);
+}
+
+static int signals_start(struct signals *signals)
+{
+    lock_init(&signals->lock, LOCK_MAIN);
+    condition_init(&signals->changed);
+    return thread_start(&signals->thread, signals_run, signals, "signals");
+}
+
+// Ends the thread if no signal has.
+static void signals_stop(struct signals *signals)
+{
+    pthread_kill(signals->thread.pthread, SIGUSR1);
+    thread_join(&signals->thread);
+    condition_fini(&signals->changed);
+    lock_fini(&signals->lock);
+}
+
+static void signals_set_serving(struct signals *signals)
+{
+    lock_acquire(&signals->lock);
+    signals->is_serving = true;
+    lock_release(&signals->lock);
+}
+
+// Waits for the first signal; returns the exit code.
+static int signals_wait(struct signals *signals)
+{
+    lock_acquire(&signals->lock);
+    while (signals->received == 0)
+        condition_wait(&signals->changed, &signals->lock);
+    int received = signals->received;
+    lock_release(&signals->lock);
+    if (received == SIGUSR1)
+        return 1;
+    logger_info("Terminating process due to signal SIG%s", sigabbrev_np(received));
+    return 128 + received;
+}
+
+static int run_broker(const struct properties *settings, struct signals *signals)
+{
+    struct broker *broker = broker_open(settings);
+    if (broker == NULL)
+        return 1;
+    signals_set_serving(signals);
+    int code = broker_serve(broker) ? signals_wait(signals) : 1;
+    broker_stop(&broker);
+    return code;
 }
 
 static int run(const struct properties *settings)
 {
+    struct signals signals = {.received = 0};
     raise_file_limit();
-    signal(SIGPIPE, SIG_IGN);
-    // Until the broker serves a signal ends the process at once, as a crash would, which the next start mends. But
-    // broker_request_stop is never lost.
-    sigset_t signals, stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &stop, NULL);
-    ending_signals(&signals);
-    sigaddset(&signals, SIGUSR1);
-    struct broker *broker = broker_open(settings);
-    if (broker == NULL)
+    signals_block(&signals);
+    int result = signals_start(&signals);
+    if (result != 0) {
+        logger_fatal("Cannot start a thread: %s.", strerror(-result));
         return 1;
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    int code = broker_serve(broker) ? wait_for_end(&signals) : 1;
-    broker_stop(&broker);
+    }
+    int code = run_broker(settings, &signals);
+    signals_stop(&signals);
     return code;
 }
 
