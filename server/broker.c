@@ -213,6 +213,8 @@ bool broker_serve(struct broker *broker)
         return false;
     config_observe(broker->config, background_threads_changed, broker);
     schedule_jobs(broker);
+    if (!readiness_wait(broker->readiness))
+        logger_warn("The controller has not told of the cluster yet: clients will not find topics until it does.");
     logger_info("[KafkaServer id=%d] started", broker->id);
     return true;
 }

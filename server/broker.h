@@ -36,7 +36,7 @@ struct broker {
     struct scheduler *scheduler;
     struct zk_session *zk;
     struct metadata_cache *metadata_cache;
-    struct readiness *readiness;
+    struct readiness *readiness; // NULL: nothing is held
     struct log_manager *log_manager;
     struct replica_manager *replica_manager;
     struct group_coordinator *group_coordinator;

@@ -74,7 +74,7 @@ void dispatch_request(void *context, struct request *request)
     }
     struct broker *broker = context;
     serve *handler = find_handler(request->api_key);
-    if (!readiness_hold(broker->readiness, request, message, handler))
+    if (broker->readiness == NULL || !readiness_hold(broker->readiness, request, message, handler))
         handler(broker, request, message);
 }
 

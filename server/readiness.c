@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/readiness.h"
 
+#include "base/clock.h"
+#include "base/lock.h"
 #include "base/logger.h"
 #include "base/memory.h"
 #include "net/protocol/messages.h"
@@ -19,7 +21,9 @@ struct readiness {
     struct broker *broker;
     struct purgatory *purgatory; // what is held, all under one key
     bool expects_topics;         // immutable once the broker serves
-    atomic_bool is_ready;        // never false again
+    atomic_bool is_ready;        // once true for ever
+    struct lock lock;            // READINESS: nothing but readiness_wait's sleep
+    struct condition changed;
 };
 
 // In the request's arena.
@@ -46,14 +50,20 @@ static bool look(struct readiness *readiness)
 static void cache_changed(void *context)
 {
     struct readiness *readiness = context;
-    if (!atomic_load(&readiness->is_ready) && look(readiness))
-        purgatory_check(readiness->purgatory, KEY);
+    if (atomic_load(&readiness->is_ready) || !look(readiness))
+        return;
+    lock_acquire(&readiness->lock);
+    condition_broadcast(&readiness->changed);
+    lock_release(&readiness->lock);
+    purgatory_check(readiness->purgatory, KEY);
 }
 
 struct readiness *readiness_create(struct broker *broker)
 {
     struct readiness *readiness = memory_alloc(sizeof *readiness);
     readiness->broker = broker;
+    lock_init(&readiness->lock, LOCK_READINESS);
+    condition_init(&readiness->changed);
     readiness->purgatory = purgatory_create("Readiness", broker->timer);
     metadata_cache_observe(broker->metadata_cache, cache_changed, readiness);
     return readiness;
@@ -64,6 +74,8 @@ void readiness_destroy(struct readiness **readiness)
     if (*readiness == NULL)
         return;
     purgatory_destroy(&(*readiness)->purgatory);
+    condition_fini(&(*readiness)->changed);
+    lock_fini(&(*readiness)->lock);
     free(*readiness);
     *readiness = NULL;
 }
@@ -112,6 +124,17 @@ bool readiness_hold(struct readiness *readiness, struct request *request, const 
     struct view key = KEY;
     purgatory_watch(readiness->purgatory, &calls, held, &key, 1, HOLD_MS_MAX);
     return true;
+}
+
+bool readiness_wait(struct readiness *readiness)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + HOLD_MS_MAX;
+    bool in_time = true;
+    lock_acquire(&readiness->lock);
+    while (in_time && !atomic_load(&readiness->is_ready))
+        in_time = condition_wait_until(&readiness->changed, &readiness->lock, deadline_ms);
+    lock_release(&readiness->lock);
+    return atomic_load(&readiness->is_ready);
 }
 
 void readiness_close(struct readiness *readiness)

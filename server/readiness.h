@@ -26,6 +26,9 @@ void readiness_expect_topics(struct readiness *readiness);
 bool readiness_hold(struct readiness *readiness, struct request *request, const void *message,
                     void (*resume)(struct broker *broker, struct request *request, const void *message));
 
+// Waits until the broker knows the cluster, as long as requests are held at most. Returns whether it does.
+bool readiness_wait(struct readiness *readiness);
+
 // Resumes all and holds nothing more: before the parts stop that handlers use.
 void readiness_close(struct readiness *readiness);
 
