@@ -134,6 +134,11 @@ static void assign(struct broker *broker, struct arena *arena, const struct topi
         factor = config_int(broker->config, OPTION_DEFAULT_REPLICATION_FACTOR);
     const struct assignment_broker *brokers;
     int32_t broker_count = live_brokers(broker, arena, &brokers);
+    if (broker_count == 0) {
+        // A controller that has just started and has not even told itself who is there: clients ask again.
+        fail(outcome, KAFKA_NOT_CONTROLLER, NULL);
+        return;
+    }
     const struct replica_list *lists;
     const char *message = NULL;
     enum kafka_error error =
