@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/log_directory.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/logger.h"
 #include "base/memory.h"
@@ -83,6 +84,12 @@ void log_directory_remove_lock(struct log_directory *directory)
     directory->lock_fd = -1;
 }
 
+static int64_t due_after(int64_t delay_ms)
+{
+    int64_t now_ms = clock_now_ms();
+    return delay_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + delay_ms;
+}
+
 static void add_delayed(struct log_directory *directory, struct delayed delayed)
 {
     lock_acquire(&directory->lock);
@@ -96,19 +103,20 @@ static void add_delayed(struct log_directory *directory, struct delayed delayed)
         release(&delayed);
 }
 
-void log_directory_remove_segment_later(struct log_directory *directory, struct segment *segment, int64_t due_ms)
+void log_directory_remove_segment_later(struct log_directory *directory, struct segment *segment, int64_t delay_ms)
 {
-    add_delayed(directory, (struct delayed){.due_ms = due_ms, .kind = DELAYED_SEGMENT, .segment = segment});
+    add_delayed(directory,
+                (struct delayed){.due_ms = due_after(delay_ms), .kind = DELAYED_SEGMENT, .segment = segment});
 }
 
-void log_directory_remove_file_later(struct log_directory *directory, char *path, int64_t due_ms)
+void log_directory_remove_file_later(struct log_directory *directory, char *path, int64_t delay_ms)
 {
-    add_delayed(directory, (struct delayed){.due_ms = due_ms, .kind = DELAYED_FILE, .path = path});
+    add_delayed(directory, (struct delayed){.due_ms = due_after(delay_ms), .kind = DELAYED_FILE, .path = path});
 }
 
-void log_directory_remove_tree_later(struct log_directory *directory, char *path, int64_t due_ms)
+void log_directory_remove_tree_later(struct log_directory *directory, char *path, int64_t delay_ms)
 {
-    add_delayed(directory, (struct delayed){.due_ms = due_ms, .kind = DELAYED_TREE, .path = path});
+    add_delayed(directory, (struct delayed){.due_ms = due_after(delay_ms), .kind = DELAYED_TREE, .path = path});
 }
 
 void log_directory_flush_soon(struct log_directory *directory, struct log *log)

@@ -60,10 +60,11 @@ enum kafka_error log_directory_fail(struct log_directory *directory, int error, 
 int log_directory_take_lock(struct log_directory *directory) __attribute__((warn_unused_result));
 void log_directory_remove_lock(struct log_directory *directory);
 
-// Later work. Each takes over the reference or the string (free()d). A flush of a log that waits already is not added.
-void log_directory_remove_segment_later(struct log_directory *directory, struct segment *segment, int64_t due_ms);
-void log_directory_remove_file_later(struct log_directory *directory, char *path, int64_t due_ms);
-void log_directory_remove_tree_later(struct log_directory *directory, char *path, int64_t due_ms);
+// Later work, after a delay. Each takes over the reference or the string (free()d). A flush of a log that waits already
+// is not added.
+void log_directory_remove_segment_later(struct log_directory *directory, struct segment *segment, int64_t delay_ms);
+void log_directory_remove_file_later(struct log_directory *directory, char *path, int64_t delay_ms);
+void log_directory_remove_tree_later(struct log_directory *directory, char *path, int64_t delay_ms);
 void log_directory_flush_soon(struct log_directory *directory, struct log *log);
 
 // Does what is due.

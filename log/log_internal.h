@@ -104,7 +104,7 @@ enum kafka_error log_write_epochs(struct log *log) __attribute__((warn_unused_re
 int log_take_snapshot(struct log *log, int64_t offset) __attribute__((warn_unused_result));
 int log_remove_snapshot(struct log *log, int64_t offset) __attribute__((warn_unused_result));
 // Renames it to .deleted and has it removed later; none there is fine.
-int log_retire_snapshot(struct log *log, int64_t offset, int64_t due_ms) __attribute__((warn_unused_result));
+int log_retire_snapshot(struct log *log, int64_t offset, int64_t delay_ms) __attribute__((warn_unused_result));
 // Removes those that are neither at a segment's base nor the newest above the last base.
 int log_remove_stray_snapshots(struct log *log) __attribute__((warn_unused_result));
 // The producer state at the offset: the newest good snapshot at or below it, then the batches behind it.

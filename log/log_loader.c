@@ -31,17 +31,12 @@ struct loading {
     int64_t next_offset;        // behind the last batch
 };
 
-static bool ends_with(const char *name, const char *suffix)
-{
-    size_t size = strlen(name), suffix_size = strlen(suffix);
-    return size >= suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
-}
-
 // The base offset in a name of the form NUMBER SUFFIX, or -1.
 static int64_t base_of_name(const char *name, const char *suffix)
 {
     int64_t base;
-    if (!ends_with(name, suffix) || !text_number(view_of(name, strlen(name) - strlen(suffix)), 0, INT64_MAX, &base))
+    if (!text_ends_with(name, suffix) ||
+        !text_number(view_of(name, strlen(name) - strlen(suffix)), 0, INT64_MAX, &base))
         return -1;
     return base;
 }
@@ -71,16 +66,16 @@ static bool is_not_empty(struct loading *loading, const char *name)
 
 static enum log_load_result look_at_name(struct loading *loading, const char *name)
 {
-    if (ends_with(name, ".swap") || ends_with(name, ".cleaned"))
+    if (text_ends_with(name, ".swap") || text_ends_with(name, ".cleaned"))
         return refuse(loading, "a file of an unfinished cleaning (.swap, .cleaned)");
-    if (ends_with(name, ".txnindex") && is_not_empty(loading, name))
+    if (text_ends_with(name, ".txnindex") && is_not_empty(loading, name))
         return refuse(loading, "aborted transactions (.txnindex)");
-    if (ends_with(name, ".snapshot")) {
+    if (text_ends_with(name, ".snapshot")) {
         int64_t offset = base_of_name(name, ".snapshot");
         if (offset >= 0)
             *array_append(&loading->log->snapshots) = offset;
     }
-    if (ends_with(name, ".log")) {
+    if (text_ends_with(name, ".log")) {
         int64_t base = base_of_name(name, ".log");
         if (base < 0)
             return fail(loading, -EBADMSG, name);
@@ -174,8 +169,8 @@ static bool is_orphan(const struct loading *loading, const char *name, const cha
 static enum log_load_result remove_left_overs(struct loading *loading)
 {
     for (char **name = loading->names; *name != NULL; name++) {
-        if (!ends_with(*name, ".deleted") && !ends_with(*name, ".tmp") && !is_orphan(loading, *name, ".index") &&
-            !is_orphan(loading, *name, ".timeindex"))
+        if (!text_ends_with(*name, ".deleted") && !text_ends_with(*name, ".tmp") &&
+            !is_orphan(loading, *name, ".index") && !is_orphan(loading, *name, ".timeindex"))
             continue;
         char *path = log_path_of(loading->log, *name);
         int result = file_calls()->unlink(path);
@@ -254,7 +249,7 @@ static enum log_load_result drop_behind(struct loading *loading, size_t at)
         if (result != 0)
             return fail(loading, result, "removing a segment behind lost bytes");
         log->segments.count--;
-        log_directory_remove_segment_later(log->directory, segment, loading->options->now_ms);
+        log_directory_remove_segment_later(log->directory, segment, 0);
     }
     return LOG_LOADED;
 }
@@ -333,7 +328,7 @@ static enum log_load_result drop_all(struct loading *loading)
     while (log->segments.count > 0) {
         struct segment *segment = log->segments.items[--log->segments.count];
         int result = segment_rename_deleted(segment);
-        log_directory_remove_segment_later(log->directory, segment, loading->options->now_ms);
+        log_directory_remove_segment_later(log->directory, segment, 0);
         if (result != 0)
             return fail(loading, result, "removing segments below its start offset");
     }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/logger.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "log/log_manager_internal.h"
 #include "log/meta_properties.h"
 #include "log/text_lines.h"
@@ -167,15 +168,33 @@ static void write_identity(struct managed_directory *managed, int32_t broker_id,
     free(path);
 }
 
+static void load_directory(void *context)
+{
+    struct managed_directory *managed = context;
+    if (log_directory_is_online(&managed->directory))
+        log_manager_load_directory(managed);
+}
+
 bool log_manager_load(struct log_manager *manager, int32_t broker_id, const char *cluster_id)
 {
+    struct thread *threads = memory_alloc_array(manager->directory_count, sizeof *threads);
     for (size_t i = 0; i < manager->directory_count; i++) {
-        struct managed_directory *managed = &manager->directories[i];
-        if (log_directory_is_online(&managed->directory))
-            write_identity(managed, broker_id, cluster_id);
-        if (log_directory_is_online(&managed->directory))
-            log_manager_load_directory(manager, managed);
+        if (log_manager_directory_is_online(manager, i))
+            write_identity(&manager->directories[i], broker_id, cluster_id);
     }
+    // The first directory is the caller's, each other one has a thread.
+    size_t started = 1;
+    while (started < manager->directory_count &&
+           thread_start(&threads[started], load_directory, &manager->directories[started], "log-dir-%zu", started) == 0)
+        started++;
+    load_directory(&manager->directories[0]);
+    for (size_t i = 1; i < manager->directory_count; i++) {
+        if (i < started)
+            thread_join(&threads[i]);
+        else
+            load_directory(&manager->directories[i]);
+    }
+    free(threads);
     return log_manager_online_directory_count(manager) > 0;
 }
 
@@ -389,9 +408,7 @@ static enum kafka_error rename_deleted(struct log *log, int64_t delete_delay_ms)
     if (error == KAFKA_NONE) {
         logger_info("Log for partition %s is renamed to %s and is scheduled for deletion", log->name, path);
         log->is_deleted = true;
-        int64_t now_ms = clock_now_ms();
-        int64_t due_ms = delete_delay_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + delete_delay_ms;
-        log_directory_remove_tree_later(log->directory, memory_copy_string(path), due_ms);
+        log_directory_remove_tree_later(log->directory, memory_copy_string(path), delete_delay_ms);
         free(log->path);
         log->path = path;
         path = NULL;

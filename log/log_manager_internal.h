@@ -76,6 +76,6 @@ void log_manager_write_checkpoint_locked(struct log_manager *manager, struct man
                                          enum checkpoint_kind kind);
 
 // log_manager_load.c: loads one directory's logs (on threads of its own and the caller).
-void log_manager_load_directory(struct log_manager *manager, struct managed_directory *directory);
+void log_manager_load_directory(struct managed_directory *directory);
 
 #endif

@@ -6,18 +6,13 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "log/log_manager_internal.h"
+#include "log/text_lines.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static bool ends_with(const char *name, const char *suffix)
-{
-    size_t size = strlen(name), suffix_size = strlen(suffix);
-    return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
-}
 
 static int64_t checkpointed(const struct managed_directory *managed, enum checkpoint_kind kind, const char *topic,
                             int32_t partition)
@@ -120,24 +115,39 @@ static void load_logs(void *context)
         load_log(managed, managed->names[at], now_ms);
 }
 
-// What is set aside under a name of the form TOPIC-PARTITION.UUID-SUFFIX.
-static void refuse_aside(struct managed_directory *managed, const char *name, const char *reason)
+// What is set aside has a name of the form TOPIC-PARTITION.UUID-SUFFIX. *topic is to be freed.
+static bool parse_aside(const char *name, const char *suffix, char **topic, int32_t *partition)
 {
     const char *dot = strrchr(name, '.');
-    char *plain = view_dup(view_of(name, dot ? (size_t)(dot - name) : strlen(name))), *topic;
-    int32_t partition;
-    if (log_manager_parse_name(plain, &topic, &partition)) {
-        refuse(managed, name, topic, partition, reason);
-        free(topic);
-    } else {
-        log_directory_fail(&managed->directory, 0, "Directory %s/%s has no name of the form TOPIC-PARTITION",
-                           managed->directory.path, name);
-    }
+    if (dot == NULL || !text_ends_with(dot, suffix))
+        return false;
+    char *plain = view_dup(view_of(name, (size_t)(dot - name)));
+    bool is_aside = log_manager_parse_name(plain, topic, partition);
     free(plain);
+    return is_aside;
+}
+
+// Returns whether the name is that of a replica that is set aside, and sees to it.
+static bool see_to_aside(struct managed_directory *managed, const char *name, const char *path)
+{
+    char *topic = NULL;
+    int32_t partition;
+    bool is_aside = true;
+    if (parse_aside(name, "-delete", &topic, &partition))
+        log_directory_remove_tree_later(&managed->directory, memory_copy_string(path),
+                                        managed->manager->settings.delete_delay_ms);
+    else if (parse_aside(name, "-future", &topic, &partition))
+        refuse(managed, name, topic, partition, "a replica that is moving between directories (-future)");
+    else if (parse_aside(name, "-stray", &topic, &partition))
+        refuse(managed, name, topic, partition, "a stray replica (-stray)");
+    else
+        is_aside = false;
+    free(topic);
+    return is_aside;
 }
 
 // Sorts out one name. Those of replicas to be loaded stay in managed->names.
-static bool is_to_be_loaded(struct managed_directory *managed, const char *name, int64_t due_ms)
+static bool is_to_be_loaded(struct managed_directory *managed, const char *name)
 {
     char *path = memory_format("%s/%s", managed->directory.path, name);
     struct stat status;
@@ -147,19 +157,13 @@ static bool is_to_be_loaded(struct managed_directory *managed, const char *name,
         log_directory_fail(&managed->directory, result, "Looking at %s failed", path);
     else if (!S_ISDIR(status.st_mode) || strcmp(name, "remote-log-index-cache") == 0)
         logger_debug("%s is no replica", path);
-    else if (ends_with(name, "-delete"))
-        log_directory_remove_tree_later(&managed->directory, memory_copy_string(path), due_ms);
-    else if (ends_with(name, "-future"))
-        refuse_aside(managed, name, "a replica that is moving between directories (-future)");
-    else if (ends_with(name, "-stray"))
-        refuse_aside(managed, name, "a stray replica (-stray)");
     else
-        is_replica = true;
+        is_replica = !see_to_aside(managed, name, path);
     free(path);
     return is_replica;
 }
 
-static bool list_replicas(struct managed_directory *managed, int64_t due_ms)
+static bool list_replicas(struct managed_directory *managed)
 {
     int result = file_list_directory(managed->directory.path, &managed->names);
     if (result != 0) {
@@ -170,7 +174,7 @@ static bool list_replicas(struct managed_directory *managed, int64_t due_ms)
     for (size_t i = 0; managed->names[i] != NULL; i++) {
         char *name = managed->names[i];
         managed->names[i] = NULL;
-        if (is_to_be_loaded(managed, name, due_ms))
+        if (is_to_be_loaded(managed, name))
             managed->names[managed->name_count++] = name;
         else
             free(name);
@@ -221,12 +225,10 @@ static void run_threads(struct managed_directory *managed, int thread_count)
     free(threads);
 }
 
-void log_manager_load_directory(struct log_manager *manager, struct managed_directory *managed)
+void log_manager_load_directory(struct managed_directory *managed)
 {
-    int64_t started_ns = clock_monotonic_ns(), now_ms = clock_now_ms();
-    int64_t delay_ms = manager->settings.delete_delay_ms;
-    int64_t due_ms = delay_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + delay_ms;
-    if (!read_checkpoints(managed) || !take_clean_mark(managed) || !list_replicas(managed, due_ms)) {
+    int64_t started_ns = clock_monotonic_ns();
+    if (!read_checkpoints(managed) || !take_clean_mark(managed) || !list_replicas(managed)) {
         file_names_free(managed->names);
         managed->names = NULL;
         return;
@@ -237,7 +239,7 @@ void log_manager_load_directory(struct log_manager *manager, struct managed_dire
     else if (managed->name_count > 0)
         logger_info("Recovering %zu logs from %s since it was not closed cleanly", managed->name_count,
                     managed->directory.path);
-    run_threads(managed, manager->settings.recovery_threads_per_directory);
+    run_threads(managed, managed->manager->settings.recovery_threads_per_directory);
     logger_info("Loaded %zu logs from %s in %" PRId64 "ms", atomic_load(&managed->loaded_count),
                 managed->directory.path, (clock_monotonic_ns() - started_ns) / 1000000);
     for (size_t i = 0; i < managed->name_count; i++)

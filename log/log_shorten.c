@@ -13,19 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t later(int64_t now_ms, int64_t delay_ms)
-{
-    return delay_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + delay_ms;
-}
-
 // Renames the files of a segment that has left the list, and its snapshot. Takes over the reference.
-static int retire_segment(struct log *log, struct segment *segment, int64_t due_ms)
+static int retire_segment(struct log *log, struct segment *segment, int64_t delay_ms)
 {
     int result = segment_rename_deleted(segment);
     if (result == 0)
-        result = log_retire_snapshot(log, segment->base_offset, due_ms);
+        result = log_retire_snapshot(log, segment->base_offset, delay_ms);
     if (result == 0)
-        log_directory_remove_segment_later(log->directory, segment, due_ms);
+        log_directory_remove_segment_later(log->directory, segment, delay_ms);
     else
         segment_unref(segment);
     return result;
@@ -42,12 +37,12 @@ static struct segment **take_out(struct log *log, size_t first, size_t count)
     return taken;
 }
 
-static int retire_segments(struct log *log, struct segment **segments, size_t count, int64_t due_ms)
+static int retire_segments(struct log *log, struct segment **segments, size_t count, int64_t delay_ms)
 {
     int result = 0;
     for (size_t i = 0; i < count; i++) {
         if (result == 0)
-            result = retire_segment(log, segments[i], due_ms);
+            result = retire_segment(log, segments[i], delay_ms);
         else
             segment_unref(segments[i]);
     }
@@ -134,7 +129,7 @@ static enum kafka_error remove_oldest(struct log *log, const struct log_config *
     lock_acquire(&log->lock);
     struct segment **taken = take_out(log, 0, count);
     lock_release(&log->lock);
-    int result = retire_segments(log, taken, count, later(now_ms, config->file_delete_delay_ms));
+    int result = retire_segments(log, taken, count, config->file_delete_delay_ms);
     if (result != 0)
         return log_directory_fail(log->directory, result, "Removing old segments of %s failed", log->name);
     return KAFKA_NONE;
@@ -259,7 +254,7 @@ static enum kafka_error truncate_to(struct log *log, const struct log_config *co
         taken[i] = taken[behind - 1 - i];
         taken[behind - 1 - i] = swapped;
     }
-    int result = retire_segments(log, taken, behind, later(now_ms, config->file_delete_delay_ms));
+    int result = retire_segments(log, taken, behind, config->file_delete_delay_ms);
     if (result == 0)
         result = reopen_cut(log, config, log->segments.items[at], offset, now_ms, &cut);
     if (result != 0)
@@ -284,7 +279,7 @@ static enum kafka_error truncate_fully(struct log *log, const struct log_config 
     for (size_t i = 0; i < count; i++)
         segment_ref(taken[i]);
     lock_release(&log->lock);
-    int result = retire_segments(log, taken, count, later(now_ms, config->file_delete_delay_ms));
+    int result = retire_segments(log, taken, count, config->file_delete_delay_ms);
     if (result == 0)
         result = segment_create(log->path, offset, config, now_ms, &created);
     if (result != 0)

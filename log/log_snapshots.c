@@ -67,7 +67,7 @@ int log_remove_snapshot(struct log *log, int64_t offset)
     return result == -ENOENT ? 0 : result;
 }
 
-int log_retire_snapshot(struct log *log, int64_t offset, int64_t due_ms)
+int log_retire_snapshot(struct log *log, int64_t offset, int64_t delay_ms)
 {
     if (!has_snapshot(log, offset))
         return 0;
@@ -76,7 +76,7 @@ int log_retire_snapshot(struct log *log, int64_t offset, int64_t due_ms)
     int result = file_calls()->rename(path, deleted);
     free(path);
     if (result == 0)
-        log_directory_remove_file_later(log->directory, deleted, due_ms);
+        log_directory_remove_file_later(log->directory, deleted, delay_ms);
     else
         free(deleted);
     return result == -ENOENT ? 0 : result;

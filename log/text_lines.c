@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/text_lines.h"
 
+#include <string.h>
+
 static bool take_until(struct view *text, uint8_t end, struct view *part)
 {
     if (text->size == 0)
@@ -49,4 +51,10 @@ bool text_number(struct view word, int64_t min, int64_t max, int64_t *number)
         return false;
     *number = result;
     return true;
+}
+
+bool text_ends_with(const char *text, const char *suffix)
+{
+    size_t size = strlen(text), suffix_size = strlen(suffix);
+    return size >= suffix_size && memcmp(text + size - suffix_size, suffix, suffix_size) == 0;
 }

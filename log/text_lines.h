@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lines and numbers of checkpoint files, read strictly. Pure functions.
+// The lines and numbers of checkpoint files, and the ends of names, read strictly. Pure functions.
 #ifndef LOG_TEXT_LINES_H
 #define LOG_TEXT_LINES_H
 
@@ -16,5 +16,7 @@ bool text_next_word(struct view *line, struct view *word);
 
 // Takes a whole decimal number, with an optional '-', within the bounds. Returns false otherwise.
 bool text_number(struct view word, int64_t min, int64_t max, int64_t *number);
+
+bool text_ends_with(const char *text, const char *suffix);
 
 #endif
