@@ -41,6 +41,17 @@ packages_of() {
     esac
 }
 
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo)
+fi
+
+# A system that debootstrap made has no /etc/hosts, which Debian's installer writes.
+if [ ! -e /etc/hosts ]; then
+    echo "Writing /etc/hosts, which is missing, so that localhost has an address"
+    printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' | "${as_root[@]}" tee /etc/hosts >/dev/null
+fi
+
 missing=()
 for use in "$@"; do
     for package in $(packages_of "$use"); do
@@ -49,13 +60,9 @@ for use in "$@"; do
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-    if ! have sudo; then
-        echo "These Debian packages are missing: ${missing[*]}. Install them as root, or install sudo." >&2
-        exit 1
-    fi
-    as_root=(sudo)
+if [ ${#as_root[@]} -gt 0 ] && ! have sudo; then
+    echo "These Debian packages are missing: ${missing[*]}. Install them as root, or install sudo." >&2
+    exit 1
 fi
 echo "Installing ${#missing[@]} Debian packages: ${missing[*]}"
 log=$(mktemp)
