@@ -4,7 +4,7 @@
 #include "net/connection.h"
 #include "net/poller.h"
 
-// The connections whose requests ended on this thread while its handler function ran; NULL on all other threads.
+// The connections whose requests ended on this thread while the server's function ran; NULL when it does not run here.
 static _Thread_local struct list *ended_here;
 
 // Runs the connections whose requests have ended. Those with a next request are moved to `requested`; returns how many.
@@ -30,6 +30,13 @@ static size_t run_ended(struct list *ended, struct list *requested)
     return count;
 }
 
+void handler_call(struct service *service, struct connection *connection, struct list *ended)
+{
+    ended_here = ended;
+    service->handle(service->handle_context, &connection->request);
+    ended_here = NULL;
+}
+
 static void handler_main(void *context)
 {
     struct handler *handler = context;
@@ -37,14 +44,12 @@ static void handler_main(void *context)
     struct list ended, requested;
     list_init(&ended);
     list_init(&requested);
-    ended_here = &ended;
     size_t count = 0;
     struct list *link;
     while ((link = request_queue_take(&service->queue, &requested, count)) != NULL) {
-        service->handle(service->handle_context, &connection_of_link(link)->request);
+        handler_call(service, connection_of_link(link), &ended);
         count = run_ended(&ended, &requested);
     }
-    ended_here = NULL;
 }
 
 int handler_start(struct handler *handler, struct service *service, int number)

@@ -6,6 +6,7 @@
 #ifndef NET_HANDLER_H
 #define NET_HANDLER_H
 
+#include "base/list.h"
 #include "base/thread.h"
 #include "net/service.h"
 
@@ -21,6 +22,10 @@ int handler_start(struct handler *handler, struct service *service, int number) 
 
 // After request_queue_close.
 void handler_join(struct handler *handler);
+
+// Calls the server's function with the connection's request. Connections whose requests it ends before it returns, this
+// one or others, are appended to `ended`: the caller owns them and runs them.
+void handler_call(struct service *service, struct connection *connection, struct list *ended);
 
 // The request of the connection was ended: sees to it that the connection goes on. From any thread, under any locks
 // below those of net.

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "net/connection.h"
+#include "net/handler.h"
 #include "net/socket_calls.h"
 
 #include <assert.h>
@@ -17,6 +18,13 @@ enum {
     SWEEPS_PER_IDLE_TIME = 8,
     SWEEP_INTERVAL_MS_MIN = 10,
     SWEEP_INTERVAL_MS_MAX = 30000,
+    // Larger requests have more to do than waking a handler thread costs.
+    QUICK_SIZE_MAX = 64 * 1024,
+    // Quick requests run here for so long in a round; what is left goes to the handlers.
+    QUICK_SHARE_NS = 250 * 1000,
+    // A request that took this long was not quick: for a while, all go to the handlers.
+    SLOW_NS = 2 * 1000 * 1000,
+    PAUSE_AFTER_SLOW_NS = 100 * 1000 * 1000,
 };
 
 int poller_init(struct poller *poller, struct service *service)
@@ -28,6 +36,7 @@ int poller_init(struct poller *poller, struct service *service)
     list_init(&poller->runnable);
     list_init(&poller->stalled);
     list_init(&poller->requested);
+    list_init(&poller->quick);
     poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (poller->epoll_fd < 0)
         return -errno;
@@ -94,6 +103,19 @@ static bool watch(struct poller *poller, struct connection *connection)
     return result == 0;
 }
 
+static void sort_request(struct poller *poller, struct connection *connection)
+{
+    const struct request *request = &connection->request;
+    bool (*is_quick)(const struct request *request) = poller->service->is_quick;
+    if (is_quick != NULL && request->frame_size <= QUICK_SIZE_MAX && is_quick(request)) {
+        list_append(&poller->quick, &connection->link);
+        poller->quick_count++;
+    } else {
+        list_append(&poller->requested, &connection->link);
+        poller->requested_count++;
+    }
+}
+
 // Runs an owned connection and puts it where the result says.
 static void run(struct poller *poller, struct connection *connection)
 {
@@ -104,23 +126,19 @@ static void run(struct poller *poller, struct connection *connection)
             return;
         }
     }
-    switch (connection_run(connection)) {
-    case CONNECTION_WAITS:
+    enum connection_result result = connection_run(connection);
+    if (result == CONNECTION_WAITS)
         return;
-    case CONNECTION_REQUESTED:
-        list_append(&poller->requested, &connection->link);
-        poller->requested_count++;
-        return;
-    case CONNECTION_STALLED:
+    if (result == CONNECTION_REQUESTED)
+        sort_request(poller, connection);
+    else if (connection->poller != poller)
+        poller_give(connection->poller, connection); // its request ended here, but it lives elsewhere
+    else if (result == CONNECTION_STALLED)
         list_append(&poller->stalled, &connection->link);
-        return;
-    case CONNECTION_YIELDS:
+    else if (result == CONNECTION_YIELDS)
         list_append(&poller->runnable, &connection->link);
-        return;
-    case CONNECTION_ENDED:
+    else
         end_connection(connection);
-        return;
-    }
 }
 
 static void run_all(struct poller *poller)
@@ -237,6 +255,40 @@ static void drain(struct poller *poller)
     run_stalled(poller);
 }
 
+// Calls the server's function here, and goes on with the connections whose requests it has ended.
+static void run_quick(struct poller *poller, struct connection *connection)
+{
+    struct list ended;
+    list_init(&ended);
+    request_queue_cancel(&poller->service->queue);
+    handler_call(poller->service, connection, &ended);
+    for (struct list *link; (link = list_take_first(&ended)) != NULL;)
+        run(poller, connection_of_link(link));
+}
+
+// The requests of this round: large ones to the handlers at once, quick ones here as long as that takes no time, what
+// is left to the handlers.
+static void pass_requests_on(struct poller *poller)
+{
+    struct request_queue *queue = &poller->service->queue;
+    request_queue_add(queue, &poller->requested, poller->requested_count);
+    poller->requested_count = 0;
+    if (poller->quick_count == 0)
+        return;
+    int64_t now_ns = clock_monotonic_ns(), end_ns = now_ns + QUICK_SHARE_NS;
+    while (now_ns >= poller->queues_until_ns && now_ns < end_ns && poller->quick_count > 0) {
+        poller->quick_count--;
+        run_quick(poller, connection_of_link(list_take_first(&poller->quick)));
+        int64_t before_ns = now_ns;
+        now_ns = clock_monotonic_ns();
+        if (now_ns - before_ns > SLOW_NS)
+            poller->queues_until_ns = now_ns + PAUSE_AFTER_SLOW_NS;
+    }
+    list_move_all(&poller->quick, &poller->requested);
+    request_queue_add(queue, &poller->requested, poller->requested_count + poller->quick_count);
+    poller->requested_count = poller->quick_count = 0;
+}
+
 static void poller_main(void *context)
 {
     struct poller *poller = context;
@@ -256,8 +308,7 @@ static void poller_main(void *context)
         run_all(poller);
         if (!list_is_empty(&poller->stalled))
             run_stalled(poller);
-        request_queue_add(&service->queue, &poller->requested, poller->requested_count);
-        poller->requested_count = 0;
+        pass_requests_on(poller);
         sweep_if_due(poller);
     }
     poller_destroy_connections(poller);
@@ -279,7 +330,7 @@ void poller_join(struct poller *poller)
 
 size_t poller_destroy_connections(struct poller *poller)
 {
-    assert(list_is_empty(&poller->requested));
+    assert(list_is_empty(&poller->requested) && list_is_empty(&poller->quick));
     take_inbox(poller);
     list_move_all(&poller->stalled, &poller->runnable);
     for (struct list *link; (link = list_take_first(&poller->runnable)) != NULL;)

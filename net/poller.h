@@ -30,7 +30,10 @@ struct poller {
     struct list stalled;   // owned by the poll thread, waiting for room in the request queue
     struct list requested; // to be put on the request queue
     size_t requested_count;
-    int64_t sweep_ms; // clock_monotonic_ms() of the next look for idle connections
+    struct list quick; // with requests that may run here
+    size_t quick_count;
+    int64_t queues_until_ns; // the server's function was slow: until then (clock_monotonic_ns) nothing runs here
+    int64_t sweep_ms;        // clock_monotonic_ms() of the next look for idle connections
 };
 
 // Returns 0 or -errno.

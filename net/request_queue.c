@@ -59,6 +59,14 @@ void request_queue_add(struct request_queue *queue, struct list *connections, si
     wake_handlers(queue, woken);
 }
 
+void request_queue_cancel(struct request_queue *queue)
+{
+    size_t left = atomic_fetch_sub(&queue->count, 1) - 1;
+    // Half full, not almost full: so that a queue under pressure does not wake the readers for each request.
+    if (left <= queue->count_max / 2 && atomic_load(&queue->was_full) && atomic_exchange(&queue->was_full, false))
+        queue->has_room_again(queue->context);
+}
+
 struct list *request_queue_take(struct request_queue *queue, struct list *connections, size_t count)
 {
     lock_acquire(&queue->lock);
@@ -71,11 +79,9 @@ struct list *request_queue_take(struct request_queue *queue, struct list *connec
         condition_wait(&queue->condition, &queue->lock);
         queue->idle_handlers--;
     }
-    size_t left = taken != NULL ? atomic_fetch_sub(&queue->count, 1) - 1 : 0;
     lock_release(&queue->lock);
-    // Half full, not almost full: so that a queue under pressure does not wake the readers for each request.
-    if (left <= queue->count_max / 2 && atomic_load(&queue->was_full) && atomic_exchange(&queue->was_full, false))
-        queue->has_room_again(queue->context);
+    if (taken != NULL)
+        request_queue_cancel(queue);
     return taken;
 }
 

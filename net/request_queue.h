@@ -40,6 +40,9 @@ bool request_queue_reserve(struct request_queue *queue);
 // Moves all connections of the list, which holds count of them, to their places and wakes as many handlers.
 void request_queue_add(struct request_queue *queue, struct list *connections, size_t count);
 
+// Gives a reserved place back, because its request was run elsewhere.
+void request_queue_cancel(struct request_queue *queue);
+
 // For handler threads: adds what is in the list (as request_queue_add), then waits for a connection with a request.
 // Returns its link, or NULL once the queue is closed and empty.
 struct list *request_queue_take(struct request_queue *queue, struct list *connections, size_t count);

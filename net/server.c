@@ -65,6 +65,7 @@ static int service_init(struct server *server, const struct server_config *confi
     service->request_size_max = config->request_size_max;
     service->request_arena_max = config->request_arena_max > 0 ? config->request_arena_max : REQUEST_ARENA_DEFAULT_MAX;
     service->idle_ms_max = config->idle_ms_max;
+    service->is_quick = config->is_quick;
     int result =
         connection_limits_init(&service->limits, (size_t)config->connections_max,
                                (size_t)config->connections_per_ip_max, config->connections_per_ip_overrides, reason);

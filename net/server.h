@@ -30,6 +30,10 @@ struct server_config {
     int connections_max;                      // max.connections
     int connections_per_ip_max;               // max.connections.per.ip
     const char *connections_per_ip_overrides; // max.connections.per.ip.overrides, "host:5,10.0.0.1:7", NULL or ""
+    // Which requests the poll threads may hand to the server's function themselves, when they are small and the
+    // function has been quick of late, since waking a handler thread costs more than such a request. Called on poll
+    // threads; NULL: none.
+    bool (*is_quick)(const struct request *request);
 };
 
 // Kafka's defaults, with no listeners.
@@ -43,8 +47,9 @@ int server_open(const struct server_config *config, struct server **server, char
 // The listeners with their real ports; lives as long as the server.
 const struct endpoint_list *server_endpoints(const struct server *server);
 
-// Starts the threads. handle(context, request) runs on the handler threads, several at a time, and owns the request
-// (net/request.h). Returns 0 or -errno; after an error server_destroy is the only call left.
+// Starts the threads. handle(context, request) runs on the handler threads (and, for quick requests, on poll threads),
+// several at a time, and owns the request (net/request.h). Returns 0 or -errno; after an error server_destroy is the
+// only call left.
 int server_start(struct server *server, void (*handle)(void *context, struct request *request), void *context)
     __attribute__((warn_unused_result));
 

@@ -23,10 +23,11 @@ struct service {
     int64_t idle_ms_max; // -1: never
     void (*handle)(void *context, struct request *request);
     void *handle_context;
-    struct buffer_pool *buffers;     // safe from every thread
-    struct request_queue queue;      // safe from every thread
-    struct connection_limits limits; // safe from every thread
-    atomic_int stop;                 // enum service_stop; only rises
+    bool (*is_quick)(const struct request *request); // or NULL
+    struct buffer_pool *buffers;                     // safe from every thread
+    struct request_queue queue;                      // safe from every thread
+    struct connection_limits limits;                 // safe from every thread
+    atomic_int stop;                                 // enum service_stop; only rises
     atomic_uint_fast64_t next_connection_id;
 };
 

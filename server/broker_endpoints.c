@@ -2,6 +2,7 @@
 // Where the broker listens, and what it tells others to connect to.
 #include "base/logger.h"
 #include "base/memory.h"
+#include "net/protocol/api.h"
 #include "net/server.h"
 #include "server/broker.h"
 #include "server/broker_parts.h"
@@ -60,6 +61,21 @@ static void advertise(struct broker *broker)
     broker->advertised_listeners = list;
 }
 
+// What clients send most, and what never waits for more than memory and the page cache.
+static bool is_quick(const struct request *request)
+{
+    switch (request->api_key) {
+    case API_PRODUCE:
+    case API_FETCH:
+    case API_LIST_OFFSETS:
+    case API_HEARTBEAT:
+    case API_API_VERSIONS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool broker_open_listeners(struct broker *broker)
 {
     const struct config *config = broker->config;
@@ -68,6 +84,7 @@ bool broker_open_listeners(struct broker *broker)
     settings.listeners = config_listeners(config);
     settings.inter_broker_listener = config_inter_broker_listener(config);
     settings.network_threads = config_int(config, OPTION_NUM_NETWORK_THREADS);
+    settings.is_quick = is_quick;
     settings.io_threads = config_int(config, OPTION_NUM_IO_THREADS);
     settings.queued_requests_max = config_int(config, OPTION_QUEUED_MAX_REQUESTS);
     settings.request_size_max = config_int(config, OPTION_SOCKET_REQUEST_MAX_BYTES);

@@ -285,13 +285,76 @@ static void listens_on_several_listeners(void)
     toy_stop(&toy);
 }
 
-SUITE_MAIN("net/server", {"answers requests in order", answers_requests_in_order},
-           {"handles one request of a connection at a time", handles_one_request_of_a_connection_at_a_time},
-           {"skips answers and closes when told", skips_answers_and_closes_when_told},
-           {"reads one byte at a time", reads_one_byte_at_a_time},
-           {"survives a request cut at every byte", survives_a_request_cut_at_every_byte},
-           {"refuses what is no request", refuses_what_is_no_request},
-           {"takes large requests and keeps what follows", takes_large_requests_and_keeps_what_follows},
-           {"sends sources between bytes", sends_sources_between_bytes},
-           {"listens on every address of both families", listens_on_every_address_of_both_families},
-           {"listens on several listeners", listens_on_several_listeners})
+// Small quick requests run on the poll thread, all others on handler threads.
+static void runs_quick_requests_on_the_poll_thread(void)
+{
+    struct toy toy;
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy_start(&toy);
+    int fd = client_connect("127.0.0.1", toy.port);
+    client_send(fd, 1, "echo", 4);
+    expect_echo(fd, 1, "echo");
+    CU_ASSERT_EQUAL(atomic_load(&toy.seen_by_poll_threads), toy_is_quick ? 1 : 0);
+    toy_open_gate(&toy);
+    client_send(fd, 2, "gate", 4);
+    expect_echo(fd, 2, "gate");
+    enum { SIZE = 100000 };
+    char *body = memory_alloc(SIZE);
+    int32_t correlation_id;
+    client_send(fd, 3, body, SIZE);
+    CU_ASSERT_EQUAL(client_receive(fd, &correlation_id, body, SIZE), SIZE);
+    CU_ASSERT_EQUAL(atomic_load(&toy.seen_by_poll_threads), toy_is_quick ? 1 : 0);
+    free(body);
+    close(fd);
+    toy_stop(&toy);
+}
+
+// A quick request of one connection ends that of another, which lives on another poll thread.
+static void serves_many_connections(void)
+{
+    enum { CONNECTIONS = 30, ROUNDS = 20 };
+    struct toy toy;
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy_start(&toy);
+    int fds[CONNECTIONS];
+    for (int i = 0; i < CONNECTIONS; i++)
+        fds[i] = client_connect("127.0.0.1", toy.port);
+    for (int32_t round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < CONNECTIONS; i++)
+            client_send(fds[i], round, i % 3 == 0 ? "park" : "echo", 4);
+        int tries = 0;
+        while (toy_parked(&toy) < CONNECTIONS / 3 && wait_step(&tries))
+            ;
+        client_send(fds[1], round + 1000, "answer", 6);
+        for (int i = 0; i < CONNECTIONS; i++)
+            expect_echo(fds[i], round, i % 3 == 0 ? "park" : "echo");
+        expect_echo(fds[1], round + 1000, "answer");
+    }
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+    toy_stop(&toy);
+    CU_ASSERT_EQUAL(atomic_load(&toy.released), ROUNDS * (CONNECTIONS + 1));
+}
+
+static const struct suite_test tests[] = {
+    {"answers requests in order", answers_requests_in_order},
+    {"handles one request of a connection at a time", handles_one_request_of_a_connection_at_a_time},
+    {"skips answers and closes when told", skips_answers_and_closes_when_told},
+    {"reads one byte at a time", reads_one_byte_at_a_time},
+    {"survives a request cut at every byte", survives_a_request_cut_at_every_byte},
+    {"refuses what is no request", refuses_what_is_no_request},
+    {"takes large requests and keeps what follows", takes_large_requests_and_keeps_what_follows},
+    {"sends sources between bytes", sends_sources_between_bytes},
+    {"listens on every address of both families", listens_on_every_address_of_both_families},
+    {"listens on several listeners", listens_on_several_listeners},
+    {"runs quick requests on the poll thread", runs_quick_requests_on_the_poll_thread},
+    {"serves many connections", serves_many_connections},
+};
+
+int main(void)
+{
+    enum { COUNT = sizeof tests / sizeof tests[0] };
+    int failed = suite_run("net/server", tests, COUNT);
+    toy_is_quick = true;
+    return suite_run("net/server with quick requests", tests, COUNT) | failed;
+}

@@ -9,12 +9,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+bool toy_is_quick;
 
 enum { HEADER_SIZE = 14, WAIT_SECONDS_MAX = 30 };
 
@@ -108,14 +111,31 @@ static void wait_at_gate(struct toy *toy)
     lock_release(&toy->lock);
 }
 
+static bool is_quick(const struct request *request)
+{
+    return request->body.size == 0 || request->body.data[0] != TOY_GATE;
+}
+
+static bool is_poll_thread(void)
+{
+    char name[16] = "";
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    return strncmp(name, "net-", 4) == 0;
+}
+
 static void toy_handle(void *context, struct request *request)
 {
     struct toy *toy = context;
     atomic_fetch_add(&toy->seen, 1);
+    atomic_fetch_add(&toy->seen_by_poll_threads, is_poll_thread());
     arena_defer(&request->arena, note_release, &toy->released);
     switch (request->body.size > 0 ? request->body.data[0] : TOY_ECHO) {
     case TOY_PARK:
         park(toy, request);
+        return;
+    case TOY_ANSWER:
+        toy_answer_parked(toy);
+        echo(request);
         return;
     case TOY_GATE:
         wait_at_gate(toy);
@@ -150,6 +170,7 @@ void toy_init(struct toy *toy, const char *listeners)
     toy->config.listeners = &toy->listeners;
     toy->config.network_threads = 2;
     toy->config.io_threads = 2;
+    toy->config.is_quick = toy_is_quick ? is_quick : NULL;
 }
 
 void toy_start(struct toy *toy)

@@ -14,13 +14,14 @@
 #include <stdint.h>
 
 enum {
-    TOY_ECHO = 'e',  // answers with the body
-    TOY_PARK = 'p',  // keeps the request; toy_answer_parked echoes it
-    TOY_GATE = 'g',  // waits on the handler thread until toy_open_gate, then echoes
-    TOY_SKIP = 's',  // no answer
-    TOY_CLOSE = 'c', // closes
-    TOY_LARGE = 'l', // answers with TOY_LARGE_SIZE bytes of 'x'
-    TOY_SOURCE = 'o' // answers with bytes, then with TOY_SOURCE_SIZE bytes of a source, then with bytes
+    TOY_ECHO = 'e',   // answers with the body
+    TOY_PARK = 'p',   // keeps the request; toy_answer_parked echoes it
+    TOY_ANSWER = 'a', // answers what is parked, then echoes
+    TOY_GATE = 'g',   // waits on the handler thread until toy_open_gate, then echoes
+    TOY_SKIP = 's',   // no answer
+    TOY_CLOSE = 'c',  // closes
+    TOY_LARGE = 'l',  // answers with TOY_LARGE_SIZE bytes of 'x'
+    TOY_SOURCE = 'o'  // answers with bytes, then with TOY_SOURCE_SIZE bytes of a source, then with bytes
 };
 
 enum { TOY_LARGE_SIZE = 32 * 1024 * 1024, TOY_SOURCE_SIZE = 300 * 1000, TOY_PARKED_MAX = 64 };
@@ -35,9 +36,13 @@ struct toy {
     struct request *parked[TOY_PARKED_MAX];
     size_t parked_count;
     bool gate_is_open;
-    atomic_size_t seen;     // requests that reached the handler
+    atomic_size_t seen; // requests that reached the handler
+    atomic_size_t seen_by_poll_threads;
     atomic_size_t released; // arenas that were freed
 };
+
+// Whether servers are told that all but TOY_GATE is quick.
+extern bool toy_is_quick;
 
 // Kafka's defaults but for a few threads only; change toy->config before toy_start.
 void toy_init(struct toy *toy, const char *listeners);
