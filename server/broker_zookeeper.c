@@ -68,10 +68,12 @@ bool broker_open_session(struct broker *broker)
             "until ZooKeeper gives this session up.",
             directory, strerror(-error));
     logger_info("Connecting to zookeeper on %s", settings.connect);
-    if (registration->file != NULL)
-        zk_session_file_end_previous(registration->file, &settings);
     char reason[ZK_REASON_SIZE];
-    enum zk_result result = zk_session_open(&settings, &broker->zk, reason);
+    enum zk_result result = ZK_OK;
+    if (registration->file != NULL)
+        result = zk_session_file_end_previous(registration->file, &settings, reason);
+    if (result == ZK_OK)
+        result = zk_session_open(&settings, &broker->zk, reason);
     if (result != ZK_OK) {
         logger_fatal("%s%s", result == ZK_TIMED_OUT ? "Timed out waiting for connection to ZooKeeper: " : "", reason);
         return false;

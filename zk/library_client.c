@@ -271,6 +271,8 @@ static int library_open(const struct zk_client_options *options, struct zk_clien
         free(new);
         return error;
     }
+    // Otherwise it resolves all names before each operation; so it does after a lost connection only.
+    zoo_set_servers_resolution_delay(new->handle, -1);
     *client = new;
     return 0;
 }

@@ -12,7 +12,7 @@
 #include <time.h>
 
 // ZooKeeper expires a session at the end of a tick (2 s by default): that much later than its timeout.
-enum { EXPIRY_SLACK_MS = 2000, POLL_MS = 100, ARENA_SIZE_MAX = 64 << 20 };
+enum { EXPIRY_SLACK_MS = 2000, POLL_MS = 20, ARENA_SIZE_MAX = 64 << 20, PLACE_SIZE = 300 };
 
 static struct view write_now(struct arena *arena, const struct zk_registration *registration)
 {
@@ -45,25 +45,33 @@ static enum zk_result check_addresses(const struct zk_registration *registration
     return ZK_OK;
 }
 
+// " at host:port" of a registration, for people; empty when it could not be read.
+static void print_place(const struct zk_broker *broker, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (broker->endpoint_count > 0)
+        snprintf(text, size, " at %s:%d", broker->endpoints[0].host, broker->endpoints[0].port);
+}
+
 static enum zk_result check_other(const struct zk_registration *registration, struct arena *arena, const char *id,
                                   struct view json, char *reason)
 {
-    struct zk_broker other;
+    struct zk_broker other = {0};
+    char place[PLACE_SIZE];
 
-    if (zk_read_broker(arena, json, &other)) {
-        logger_warn("The registration of broker %s cannot be read, it is ignored.", id);
-        other.endpoint_count = 0;
-    }
+    if (zk_read_broker(arena, json, &other))
+        logger_warn("The registration of broker %s cannot be read.", id);
     enum zk_result result = check_addresses(registration, id, &other, reason);
 
     if (result || !registration->sole)
         return result;
+    print_place(&other, place, sizeof place);
     snprintf(
         reason, ZK_REASON_SIZE,
-        "Broker %s%s%s is registered in this ZooKeeper already, and Barnabas does not replicate between brokers yet: "
+        "Broker %s%s is registered in this ZooKeeper already, and Barnabas does not replicate between brokers yet: "
         "one broker per cluster. Give this one a chroot of its own in zookeeper.connect, or stop the other (if it was "
         "killed, its registration vanishes with its session)",
-        id, other.endpoint_count ? " at " : "", other.endpoint_count ? other.endpoints[0].host : "");
+        id, place);
     return ZK_NODE_EXISTS;
 }
 
@@ -130,15 +138,16 @@ static void explain_duplicate(struct zk_session *session, const struct zk_regist
     struct arena arena;
     struct view json;
     struct zk_broker other = {0};
+    char place[PLACE_SIZE];
 
     arena_init(&arena, ARENA_SIZE_MAX);
-    if (zk_get(session, &arena, path, &json, NULL) || zk_read_broker(&arena, json, &other))
-        other.endpoint_count = 0;
+    if (!zk_get(session, &arena, path, &json, NULL) && zk_read_broker(&arena, json, &other))
+        logger_warn("The registration at %s cannot be read.", path);
+    print_place(&other, place, sizeof place);
     snprintf(reason, ZK_REASON_SIZE,
-             "Broker id %d is registered in ZooKeeper by another live session (0x%" PRIx64 "%s%s); waited %" PRId64
+             "Broker id %d is registered in ZooKeeper by another live session (0x%" PRIx64 "%s); waited %" PRId64
              " ms for it to end. Give each broker a broker.id of its own",
-             registration->broker_id, (uint64_t)owner, other.endpoint_count ? ", at " : "",
-             other.endpoint_count ? other.endpoints[0].host : "", waited_ms);
+             registration->broker_id, (uint64_t)owner, place, waited_ms);
     arena_fini(&arena);
 }
 

@@ -5,12 +5,12 @@
 #include "base/logger.h"
 #include "base/memory.h"
 #include "zk/session_internal.h"
+#include "zk/znodes.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { IN_FLIGHT_MAX_DEFAULT = 10, REOPEN_PAUSE_MS = 1000, HINT_AFTER_MS = 2000 };
 
@@ -245,23 +245,43 @@ static void explain_silence(struct zk_session *session, char reason[ZK_REASON_SI
         hosts);
 }
 
+static void wait_until(struct zk_session *session, int64_t deadline_ms)
+{
+    lock_acquire(&session->lock);
+    while (condition_wait_until(&session->changed, &session->lock, deadline_ms))
+        continue;
+    lock_release(&session->lock);
+}
+
+// Names may be there a moment later, those of containers that start together, say.
+static bool start_first_client(struct zk_session *session, const char *hosts, const struct zk_session_id *take_up,
+                               int64_t deadline_ms, char *reason)
+{
+    for (struct zk_client *client = NULL;; wait_until(session, clock_monotonic_ms() + REOPEN_PAUSE_MS)) {
+        if (!start_client(session, hosts, take_up, &client)) {
+            lock_acquire(&session->lock);
+            session->client = client;
+            session->generation++;
+            condition_broadcast(&session->changed);
+            lock_release(&session->lock);
+            return true;
+        }
+        explain_silence(session, reason);
+        if (clock_monotonic_ms() + REOPEN_PAUSE_MS > deadline_ms)
+            return false;
+        logger_warn("%s. Trying again.", reason);
+    }
+}
+
 // Opens the first session at hosts (with or without the chroot).
 static enum zk_result connect_first(struct zk_session *session, const char *hosts, const struct zk_session_id *take_up,
                                     char reason[ZK_REASON_SIZE])
 {
     int64_t now_ms = clock_monotonic_ms(), deadline_ms = now_ms + session->connection_timeout_ms;
     int64_t hint_ms = now_ms + HINT_AFTER_MS < deadline_ms ? now_ms + HINT_AFTER_MS : deadline_ms;
-    struct zk_client *client = NULL;
 
-    if (start_client(session, hosts, take_up, &client)) {
-        explain_silence(session, reason);
+    if (!start_first_client(session, hosts, take_up, deadline_ms, reason))
         return ZK_TIMED_OUT;
-    }
-    lock_acquire(&session->lock);
-    session->client = client;
-    session->generation++;
-    lock_release(&session->lock);
-
     enum session_state state = wait_for_connection(session, hint_ms);
 
     if (state == SESSION_CONNECTING && hint_ms < deadline_ms) {
@@ -280,32 +300,6 @@ static enum zk_result connect_first(struct zk_session *session, const char *host
     return state == SESSION_CONNECTING ? ZK_TIMED_OUT : ZK_SESSION_EXPIRED;
 }
 
-static enum zk_result run_one(struct zk_session *session, struct zk_op op)
-{
-    struct zk_request request = {&op, 1};
-    enum zk_result result = zk_session_run(session, NULL, &request, 1);
-
-    return result ? result : op.result;
-}
-
-static enum zk_result create_levels(struct zk_session *session, const char *path)
-{
-    enum zk_result result = run_one(session, (struct zk_op){.kind = ZK_OP_EXISTS, .path = path});
-
-    if (result != ZK_NO_NODE)
-        return result;
-    for (const char *end = path; end;) {
-        end = strchr(end + 1, '/');
-        char *level = end ? memory_format("%.*s", (int)(end - path), path) : memory_copy_string(path);
-
-        result = run_one(session, (struct zk_op){.kind = ZK_OP_CREATE, .path = level});
-        free(level);
-        if (result != ZK_OK && result != ZK_NODE_EXISTS)
-            return result;
-    }
-    return ZK_OK;
-}
-
 // Creates what is missing of the chroot, in a session of its own.
 static enum zk_result create_chroot(const struct zk_session_config *config, char reason[ZK_REASON_SIZE])
 {
@@ -317,7 +311,11 @@ static enum zk_result create_chroot(const struct zk_session_config *config, char
     if (session->connect.chroot[0]) {
         result = connect_first(session, session->connect.hosts, NULL, reason);
         if (!result) {
-            result = create_levels(session, session->connect.chroot);
+            result = zk_exists(session, session->connect.chroot, NULL);
+            if (result == ZK_NO_NODE)
+                result = zk_create_recursive(session, session->connect.chroot, VIEW_NULL);
+            if (result == ZK_NODE_EXISTS)
+                result = ZK_OK;
             if (result)
                 snprintf(reason, ZK_REASON_SIZE, "The chroot %s cannot be created in ZooKeeper at %s: %s",
                          session->connect.chroot, session->connect.hosts, zk_result_name(result));

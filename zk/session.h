@@ -13,7 +13,7 @@
 
 #include "zk/client.h"
 
-enum { ZK_REASON_SIZE = 512 };
+enum { ZK_REASON_SIZE = 1024 };
 
 struct zk_session;
 

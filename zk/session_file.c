@@ -68,28 +68,28 @@ static int write_text(struct zk_session_file *file, const char *text, size_t siz
     return error ? error : file_calls()->sync(file->fd);
 }
 
-void zk_session_file_end_previous(struct zk_session_file *file, const struct zk_session_config *config)
+enum zk_result zk_session_file_end_previous(struct zk_session_file *file, const struct zk_session_config *config,
+                                            char reason[ZK_REASON_SIZE])
 {
     struct zk_session_config take_up = *config;
     struct zk_session_id previous;
     struct zk_session *session = NULL;
-    char reason[ZK_REASON_SIZE];
 
     if (!read_session(file, &previous))
-        return;
+        return ZK_OK;
     take_up.take_up = &previous;
     take_up.create_chroot = false;
     enum zk_result result = zk_session_open(&take_up, &session, reason);
 
-    if (!result) {
+    if (result && result != ZK_SESSION_EXPIRED)
+        return result; // the next start may still need what the file says
+    if (!result)
         logger_info("Ended the ZooKeeper session 0x%" PRIx64 " that a killed broker left, by its password in %s.",
                     (uint64_t)previous.id, file->path);
-        zk_session_destroy(&session);
-    } else if (result != ZK_SESSION_EXPIRED) {
-        return; // nobody answers: the next start may still need it
-    }
+    zk_session_destroy(&session);
     if (write_text(file, "", 0))
         logger_warn("Cannot empty %s.", file->path);
+    return ZK_OK;
 }
 
 int zk_session_file_write(struct zk_session_file *file, struct zk_session_id session)

@@ -17,9 +17,10 @@ struct zk_session_file;
 int zk_session_file_open(const char *directory, struct zk_session_file **file) __attribute__((warn_unused_result));
 
 // Before the broker's own session is opened: ends the session that the file names, if there is one, and empties the
-// file. Waits for the connection timeout at most; when ZooKeeper does not answer, or the session has expired already,
-// nothing happens. What was done is logged.
-void zk_session_file_end_previous(struct zk_session_file *file, const struct zk_session_config *config);
+// file. ZK_OK also when that session had expired already. When ZooKeeper does not answer it returns what
+// zk_session_open() would (after the connection timeout), with its reason. What was done is logged.
+enum zk_result zk_session_file_end_previous(struct zk_session_file *file, const struct zk_session_config *config,
+                                            char reason[ZK_REASON_SIZE]) __attribute__((warn_unused_result));
 
 // Replaces what the file says. 0 or -errno.
 int zk_session_file_write(struct zk_session_file *file, struct zk_session_id session)

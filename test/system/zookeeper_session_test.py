@@ -86,7 +86,7 @@ class ZooKeeperSession(unittest.TestCase):
 
     def test_other_id(self):
         first = self.broker().start()
-        self.refused(self.broker(broker_id=1), 'Broker 0 at 127.0.0.1 is registered in this ZooKeeper already')
+        self.refused(self.broker(broker_id=1), f'Broker 0 at {first.address} is registered in this ZooKeeper already')
         self.create(first, 'still-here')
 
     def test_expiry(self):

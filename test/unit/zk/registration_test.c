@@ -90,7 +90,7 @@ static void test_other_brokers(void)
     second.broker = &other_broker;
     second.sole = true;
     CU_ASSERT_EQUAL(zk_register_broker(other, &second, NULL, &second_epoch, reason), ZK_NODE_EXISTS);
-    CU_ASSERT_PTR_NOT_NULL(strstr(reason, "Broker 1 at localhost is registered"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(reason, "Broker 1 at localhost:9092 is registered"));
     CU_ASSERT_EQUAL(zk_exists(session, "/brokers/ids/2", NULL), ZK_NO_NODE);
     second.sole = false;
     CU_ASSERT_EQUAL(zk_register_broker(other, &second, NULL, &second_epoch, reason), ZK_OK);
@@ -174,7 +174,7 @@ static void test_restart_after_kill(void)
 
     CU_ASSERT_EQUAL_FATAL(zk_session_file_open(folder, &file), 0);
     start_ms = clock_monotonic_ms();
-    zk_session_file_end_previous(file, &config);
+    CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_OK);
     session = session_with_timeout(connect, 30000);
     CU_ASSERT_EQUAL(zk_register_broker(session, &registration, file, &epoch, reason), ZK_OK);
     CU_ASSERT_TRUE(epoch > 0);
@@ -192,7 +192,7 @@ static void test_restart_after_kill(void)
 // What the file says may be old, wrong or rubbish: nothing happens, and nobody's session is ended.
 static void test_session_file(void)
 {
-    char *connect = zookeeper_connect(), *folder = make_folder(), text[256];
+    char *connect = zookeeper_connect(), *folder = make_folder(), text[256], reason[ZK_REASON_SIZE];
     char *path = memory_format("%s/" ZK_SESSION_FILE_NAME, folder);
     struct zk_session_config config = config_of(connect, 6000);
     struct zk_session *bystander = session_with_timeout(connect, 6000), *ended;
@@ -200,10 +200,10 @@ static void test_session_file(void)
     struct zk_session_file *file = NULL;
 
     CU_ASSERT_EQUAL_FATAL(zk_session_file_open(folder, &file), 0);
-    zk_session_file_end_previous(file, &config);
+    CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_OK);
     wrong.password[3] ^= 1;
     CU_ASSERT_EQUAL(zk_session_file_write(file, wrong), 0);
-    zk_session_file_end_previous(file, &config);
+    CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_OK);
     CU_ASSERT_EQUAL(zk_exists(bystander, "/", NULL), ZK_OK);
     CU_ASSERT_EQUAL(zk_session_identity(bystander).id, identity.id);
 
@@ -216,14 +216,26 @@ static void test_session_file(void)
         zk_session_file_close(&file);
         CU_ASSERT_EQUAL(file_replace(path, rubbish[i], strlen(rubbish[i])), 0);
         CU_ASSERT_EQUAL_FATAL(zk_session_file_open(folder, &file), 0);
-        zk_session_file_end_previous(file, &config);
+        CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_OK);
     }
+
+    // Nobody answers: the file stays for the next start.
+    config.connect = "127.0.0.1:1";
+    config.connection_timeout_ms = 100;
+    CU_ASSERT_EQUAL(zk_session_file_write(file, identity), 0);
+    CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_TIMED_OUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(reason, "127.0.0.1:1 ("));
+    FILE *kept = fopen(path, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(kept);
+    CU_ASSERT_TRUE(fread(text, 1, sizeof text, kept) > 0);
+    fclose(kept);
+    config = config_of(connect, 6000);
 
     // One that has ended already.
     ended = session_with_timeout(connect, 6000);
     CU_ASSERT_EQUAL(zk_session_file_write(file, zk_session_identity(ended)), 0);
     zk_session_destroy(&ended);
-    zk_session_file_end_previous(file, &config);
+    CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_OK);
     FILE *stream = fopen(path, "r");
     CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
     CU_ASSERT_EQUAL(fread(text, 1, sizeof text, stream), 0);

@@ -203,7 +203,7 @@ static void test_end_while_waiting(void)
 static void test_hosts_and_chroot(void)
 {
     char *hosts = memory_copy_string(getenv("ZOOKEEPER_CONNECT"));
-    char *connect = memory_format("127.0.0.1:1, localhost:1,%s/chroot/of/%d", hosts, (int)getpid());
+    char *connect = memory_format("nosuchhost.invalid, 127.0.0.1:1, localhost:1,%s/chroot/of/%d", hosts, (int)getpid());
     char *created = memory_format("/chroot/of/%d/x", (int)getpid());
     struct zk_session *session = session_of(connect, NULL), *whole = session_of(hosts, NULL);
     struct arena arena;
