@@ -22,7 +22,8 @@ class HostileTest(unittest.TestCase):
     def setUpClass(cls):
         cls.zookeeper = ZooKeeper().start()
         cls.addClassCleanup(cls.zookeeper.close)
-        cls.broker = Broker(cls.zookeeper, settings={'num.network.threads': 2, 'num.io.threads': 2})
+        cls.broker = Broker(cls.zookeeper, settings={
+            'num.network.threads': 2, 'num.io.threads': 2, 'socket.listen.backlog.size': 1024})
         cls.addClassCleanup(cls.broker.close)
         cls.broker.start()
         kcat(cls.broker, '-P', '-t', 'hostile', stdin=''.join('%01000d\n' % i for i in range(20000)))
