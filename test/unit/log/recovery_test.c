@@ -3,6 +3,7 @@
 // malformed small files, directories that belong to somebody else.
 #include "test/unit/log/fixture.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -239,7 +240,61 @@ static void directories_of_others(void)
     fixture_fini(&fixture);
 }
 
+// Appends until it is killed, and tells the end offset after each acknowledged append.
+static void append_until_killed(struct fixture *fixture, int pipe_fd)
+{
+    if (!fixture_open(fixture))
+        _exit(1);
+    struct log *log = fixture_log(fixture, 0);
+    for (int i = 0; log != NULL; i++) {
+        struct log_append_info info;
+        if (append_info(log, BATCH_OPTIONS(.value_size = 100, .record_count = 1 + i % 3), i / 50, &info) != KAFKA_NONE)
+            break;
+        if (write(pipe_fd, &info.log_end_offset, sizeof info.log_end_offset) != sizeof info.log_end_offset)
+            break;
+        if (i % 7 == 0)
+            log_manager_run_delayed(fixture->manager, clock_now_ms());
+        if (i % 50 == 0)
+            log_manager_checkpoint_recovery_points(fixture->manager);
+    }
+    _exit(2);
+}
+
+static void killed_while_appending(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.config.segment_size_max = 3000;
+    fixture.config.index_interval = 100;
+    int64_t acknowledged = 0;
+    for (int round = 0; round < 10; round++) {
+        int ends[2];
+        CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+        pid_t pid = fork();
+        if (pid == 0)
+            append_until_killed(&fixture, ends[1]);
+        close(ends[1]);
+        int64_t end;
+        for (int i = 0; i < 20 + round * 37 && read(ends[0], &end, sizeof end) == sizeof end; i++)
+            acknowledged = end;
+        CU_ASSERT_EQUAL(kill(pid, SIGKILL), 0);
+        int status;
+        CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+        CU_ASSERT_TRUE(WIFSIGNALED(status));
+        while (read(ends[0], &end, sizeof end) == sizeof end)
+            acknowledged = end;
+        close(ends[0]);
+        CU_ASSERT_TRUE_FATAL(fixture_open(&fixture));
+        struct log *log = fixture_log(&fixture, 0);
+        CU_ASSERT_TRUE(read_all(log) >= acknowledged);
+        log_unref(log);
+        fixture_crash(&fixture);
+    }
+    CU_ASSERT_TRUE(acknowledged > 500);
+    fixture_fini(&fixture);
+}
+
 SUITE_MAIN("log/recovery", {"cut at every byte", cut_at_every_byte}, {"flipped bits", flipped_bits},
            {"malformed files", malformed_files}, {"preallocated", preallocated},
            {"refused logs keep their checkpoints", refused_logs_keep_their_checkpoints},
-           {"directories of others", directories_of_others})
+           {"directories of others", directories_of_others}, {"killed while appending", killed_while_appending})
