@@ -31,6 +31,11 @@ static bool uses_topic_ids(const struct fetch *fetch)
     return fetch->request->api_version >= 13;
 }
 
+static int32_t epoch_or_none(int32_t epoch)
+{
+    return epoch < 0 ? PARTITION_NO_EPOCH : epoch;
+}
+
 // The request's partitions as the sessions take them, or NULL when the arena is at its maximum.
 static struct fetch_partition *list_partitions(struct fetch *fetch, int32_t *count)
 {
@@ -49,8 +54,8 @@ static struct fetch_partition *list_partitions(struct fetch *fetch, int32_t *cou
                 .topic = name,
                 .topic_id = topic->topic_id,
                 .index = partition->partition,
-                .current_leader_epoch = partition->current_leader_epoch,
-                .last_fetched_epoch = partition->last_fetched_epoch,
+                .current_leader_epoch = epoch_or_none(partition->current_leader_epoch),
+                .last_fetched_epoch = epoch_or_none(partition->last_fetched_epoch),
                 .size_max = partition->partition_max_bytes,
                 .offset = partition->fetch_offset,
                 .log_start_offset = partition->log_start_offset,
@@ -130,28 +135,37 @@ static enum kafka_error error_of_version(const struct fetch *fetch, const struct
     return is_zstd ? KAFKA_UNSUPPORTED_COMPRESSION_TYPE : KAFKA_NONE;
 }
 
-static void set_partition(const struct fetch *fetch, const struct fetch_partition *wanted, struct fetch_read *read,
-                          struct fetch_response_partition *partition)
+static void set_records(struct fetch_read *read, struct fetch_response_partition *partition)
 {
-    enum kafka_error error = error_of_version(fetch, read);
-    partition->partition_index = wanted->index;
-    partition->error_code = (int16_t)error;
-    partition->high_watermark = read->offsets.high_watermark;
-    partition->last_stable_offset = read->offsets.last_stable_offset;
-    partition->log_start_offset = read->offsets.log_start_offset;
-    // There are no aborted transactions: a log that has some is refused when it is loaded.
-    partition->aborted_transactions.count =
-        error == KAFKA_NONE && fetch->bound == LOG_READ_TO_LAST_STABLE_OFFSET ? 0 : -1;
     partition->records.bytes = view_of("", 0);
-    if (read->divergence.is_diverging) {
-        partition->diverging_epoch.epoch = read->divergence.epoch;
-        partition->diverging_epoch.end_offset = read->divergence.end_offset;
-    }
-    if (error != KAFKA_NONE || read->records.slice.size == 0)
+    if (read->records.slice.size == 0)
         return;
     partition->records.bytes = VIEW_NULL;
     partition->records.source = &read->records.source;
     partition->records.source_size = read->records.slice.size;
+}
+
+static void set_partition(const struct fetch *fetch, const struct fetch_partition *wanted, struct fetch_read *read,
+                          struct fetch_response_partition *partition)
+{
+    partition->partition_index = wanted->index;
+    partition->error_code = (int16_t)error_of_version(fetch, read);
+    partition->high_watermark = -1;
+    if (partition->error_code == KAFKA_UNSUPPORTED_COMPRESSION_TYPE)
+        return;
+    partition->high_watermark = read->offsets.high_watermark;
+    partition->last_stable_offset = read->offsets.last_stable_offset;
+    partition->log_start_offset = read->offsets.log_start_offset;
+    // There are no aborted transactions: a log that has some is refused when it is loaded. An empty list tells so to
+    // who asks for committed records; where nothing was looked up Apache Kafka has an empty one as well.
+    bool was_looked_up = read->error != KAFKA_UNKNOWN_TOPIC_ID && read->error != KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    bool is_committed = read->error == KAFKA_NONE && fetch->bound == LOG_READ_TO_LAST_STABLE_OFFSET;
+    partition->aborted_transactions.count = was_looked_up && !is_committed ? -1 : 0;
+    if (read->divergence.is_diverging) {
+        partition->diverging_epoch.epoch = read->divergence.epoch;
+        partition->diverging_epoch.end_offset = read->divergence.end_offset;
+    }
+    set_records(read, partition);
 }
 
 // Tells who leads the partition instead of us, and where. False when the arena is at its maximum.

@@ -27,7 +27,7 @@ static int16_t version_of_timestamp(int64_t timestamp)
     switch (timestamp) {
     case TIMESTAMP_LATEST:
     case TIMESTAMP_EARLIEST:
-        return 1;
+        return 0;
     case TIMESTAMP_MAX:
         return 7;
     case TIMESTAMP_EARLIEST_LOCAL:
@@ -125,7 +125,7 @@ static void answer_partition(struct broker *broker, struct request *request, con
     answer->partition_index = asked->partition_index;
     if (request->api_version > 0 && is_asked_twice(sorted, topic->partitions.count, asked->partition_index))
         error = KAFKA_INVALID_REQUEST;
-    else if (request->api_version > 0 && request->api_version < version_of_timestamp(asked->timestamp))
+    else if (request->api_version < version_of_timestamp(asked->timestamp))
         error = KAFKA_UNSUPPORTED_VERSION;
     struct partition *partition =
         error == KAFKA_NONE ? find_partition(broker, known, topic->name, asked->partition_index, &error) : NULL;
