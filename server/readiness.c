@@ -22,6 +22,7 @@ struct readiness {
     struct purgatory *purgatory; // what is held, all under one key
     bool expects_topics;         // immutable once the broker serves
     atomic_bool is_ready;        // once true for ever
+    bool is_announced;           // to those who wait; confined to the thread that updates the cache
     struct lock lock;            // READINESS: nothing but readiness_wait's sleep
     struct condition changed;
 };
@@ -50,8 +51,9 @@ static bool look(struct readiness *readiness)
 static void cache_changed(void *context)
 {
     struct readiness *readiness = context;
-    if (atomic_load(&readiness->is_ready) || !look(readiness))
+    if (readiness->is_announced || !look(readiness))
         return;
+    readiness->is_announced = true;
     lock_acquire(&readiness->lock);
     condition_broadcast(&readiness->changed);
     lock_release(&readiness->lock);
