@@ -271,13 +271,30 @@ enum zk_result zk_create_fixed_paths(struct zk_session *session)
         ZK_PATH_CONFIG_BROKERS, ZK_PATH_CONFIG_IPS,
     };
 
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        enum zk_result result = zk_create_recursive(session, paths[i], VIEW_NULL);
+    enum { COUNT = sizeof paths / sizeof *paths };
+    struct zk_op ops[COUNT] = {0};
+    struct zk_request requests[COUNT];
+    enum zk_result result = zk_create_recursive(session, paths[0], VIEW_NULL);
 
-        if (result && result != ZK_NODE_EXISTS)
+    // Who finds the first finds them all, and creates the others in one go for the sake of a quick start. On an empty
+    // ZooKeeper each has to wait for its parents.
+    bool is_restart = result == ZK_NODE_EXISTS;
+
+    for (size_t i = 1; i < COUNT; i++) {
+        ops[i] = (struct zk_op){.kind = ZK_OP_CREATE, .mode = ZK_PERSISTENT, .path = paths[i], .result = ZK_NO_NODE};
+        requests[i] = (struct zk_request){&ops[i], 1};
+    }
+    if (is_restart) {
+        result = zk_session_run(session, NULL, requests + 1, COUNT - 1);
+        if (result)
             return result;
     }
-    return ZK_OK;
+    for (size_t i = 1; i < COUNT && (!result || result == ZK_NODE_EXISTS); i++) {
+        bool is_there = is_restart && ops[i].result != ZK_NO_NODE;
+
+        result = is_there ? ops[i].result : zk_create_recursive(session, paths[i], VIEW_NULL);
+    }
+    return result == ZK_NODE_EXISTS ? ZK_OK : result;
 }
 
 enum zk_result zk_cluster_id_get(struct zk_session *session, char *id, size_t size)
