@@ -151,7 +151,7 @@ bool group_accepts_protocols(const struct group *group, const struct join_group_
 const char *group_select_protocol(const struct group *group);
 int32_t group_rebalance_timeout_ms(const struct group *group);
 
-// ---- The classic protocol (group_join.c); the lock is held, answers are collected
+// ---- The classic protocol (group_join.c, group_session.c); the lock is held, answers are collected
 
 void group_join(struct group *group, const struct join_group_request *request, int16_t version,
                 const struct group_client *client, const struct group_waiter *waiter);

@@ -26,11 +26,35 @@ void group_coordinator_drop(struct group_coordinator *coordinator, struct group 
 // Whether this load of the partition is still wanted.
 bool group_coordinator_wants_load(struct group_coordinator *coordinator, int32_t partition, uint64_t load_id);
 
-// ---- Writes (group_write.c)
-
 // Called with the group's lock held once the batch is stored, or not; `context` is the write's, freed afterwards. The
 // error is what Apache Kafka makes of the append's for a group (group_error_of_append).
 typedef void group_write_done(struct group *group, void *context, enum kafka_error error);
+
+// ---- Rebalances (group_rebalance.c). The lock is held, answers are collected.
+
+struct join_group_response;
+
+// The current generation as the member learns it, in the arena; the leader also learns who the others are.
+struct join_group_response *group_describe_generation(struct group *group, struct group_member *member,
+                                                      struct arena *arena, bool with_members);
+// Ends the member's waiting for its join, and for its sync if it waits for one.
+void group_answer_join(struct group *group, struct group_member *member, void *response);
+void group_answer_sync(struct group *group, struct group_member *member, enum kafka_error error);
+void group_answer_all_syncs(struct group *group, enum kafka_error error);
+
+// Begins a rebalance, whatever the state; or unless one is in its join phase or the group is dead.
+void group_rebalance(struct group *group, const char *reason);
+void group_maybe_rebalance(struct group *group, const char *reason);
+// The join phase is over: whoever is here forms the next generation. Or only if nobody is waited for.
+void group_finish_join(struct group *group);
+void group_finish_join_if_complete(struct group *group);
+// Writes the group's present state.
+void group_store(struct group *group, group_write_done *done, void *context);
+// Whether the ids name the same member, *member (group_join.c).
+enum kafka_error group_find_current(const struct group *group, struct view member_id, struct view instance_id,
+                                    struct group_member **member);
+
+// ---- Writes (group_write.c)
 
 // Queues a batch of this group (memory from malloc, which becomes the write's) for its partition; group_release starts
 // it. `context` is freed with the write. The lock is held.
