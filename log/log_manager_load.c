@@ -84,13 +84,15 @@ static void load_log(struct managed_directory *managed, const char *name, int64_
         .now_ms = now_ms,
     };
     int64_t started_ns = clock_monotonic_ns();
+    size_t loaded_count;
     switch (log_load(log, &options, &reason)) {
     case LOG_LOADED:
+        loaded_count = atomic_fetch_add(&managed->loaded_count, 1) + 1;
         logger_log(managed->is_clean ? LOGGER_DEBUG : LOGGER_INFO,
                    "Loaded %s with %zu segments, offsets %" PRId64 " to %" PRId64 ", in %" PRId64 "ms (%zu/%zu in %s)",
                    log->name, log->segments.count, log->log_start_offset, log->log_end_offset,
-                   (clock_monotonic_ns() - started_ns) / 1000000, atomic_fetch_add(&managed->loaded_count, 1) + 1,
-                   managed->name_count, managed->directory.path);
+                   (clock_monotonic_ns() - started_ns) / 1000000, loaded_count, managed->name_count,
+                   managed->directory.path);
         put_log(managed, log);
         break;
     case LOG_REFUSED:
