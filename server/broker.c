@@ -120,6 +120,14 @@ static bool start_parts(struct broker *broker)
     return result == 0;
 }
 
+static void background_threads_changed(void *context)
+{
+    struct broker *broker = context;
+    int result = scheduler_resize(broker->scheduler, config_int(broker->config, OPTION_BACKGROUND_THREADS));
+    if (result != 0)
+        logger_error("Cannot start a background thread: %s.", strerror(-result));
+}
+
 static bool create_parts(struct broker *broker)
 {
     broker->replica_manager = replica_manager_create(broker);
@@ -130,6 +138,7 @@ static bool create_parts(struct broker *broker)
     }
     broker->controller = controller_create(broker);
     broker->config_changes = config_changes_create(broker);
+    config_observe(broker->config, background_threads_changed, broker);
     return true;
 }
 
@@ -173,14 +182,6 @@ static void schedule_jobs(struct broker *broker)
     scheduler_run_after(scheduler, "advertised names", broker_check_advertised, broker, 0);
 }
 
-static void background_threads_changed(void *context)
-{
-    struct broker *broker = context;
-    int result = scheduler_resize(broker->scheduler, config_int(broker->config, OPTION_BACKGROUND_THREADS));
-    if (result != 0)
-        logger_error("Cannot start a background thread: %s.", strerror(-result));
-}
-
 static bool open_parts(struct broker *broker)
 {
     struct log_identity stored;
@@ -211,7 +212,6 @@ bool broker_serve(struct broker *broker)
 {
     if (!broker_register(broker) || !start_parts(broker))
         return false;
-    config_observe(broker->config, background_threads_changed, broker);
     schedule_jobs(broker);
     if (!readiness_wait(broker->readiness))
         logger_warn("The controller has not told of the cluster yet: clients will not find topics until it does.");

@@ -12,37 +12,60 @@ static bool find_dynamic(const char *key, enum option *option)
            option_find(OPTION_SCOPE_BROKER_DYNAMIC, view_of_string(key), option);
 }
 
-// Options that Kafka lets an admin change but that this broker reads only when it starts.
-static bool needs_restart(enum option option)
+// What depends on listeners was worked out when the configuration was read.
+static bool is_fixed(enum option option)
 {
     return option == OPTION_LISTENERS || option == OPTION_ADVERTISED_LISTENERS ||
            option == OPTION_LISTENER_SECURITY_PROTOCOL_MAP;
 }
 
+// Kafka lets an admin change these while the broker runs, but this broker acts on them only when it starts.
+static bool needs_restart(enum option option)
+{
+    static const enum option options[] = {
+        OPTION_NUM_IO_THREADS,         OPTION_NUM_NETWORK_THREADS,       OPTION_MAX_CONNECTIONS,
+        OPTION_MAX_CONNECTIONS_PER_IP, OPTION_PRODUCER_ID_EXPIRATION_MS, OPTION_MAX_CONNECTIONS_PER_IP_OVERRIDES,
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (options[i] == option)
+            return true;
+    }
+    return false;
+}
+
 static char *check_entry(const char *key, const char *value, bool cluster_wide)
 {
     enum option option;
-    if (!find_dynamic(key, &option))
+    if (!find_dynamic(key, &option) || option_row(option)->update == OPTION_UPDATE_READ_ONLY)
         return memory_format("Cannot update these configs dynamically: Set(%s)", key);
     const struct option_row *row = option_row(option);
-    if (row->update == OPTION_UPDATE_READ_ONLY)
-        return memory_format("Cannot update these configs dynamically: Set(%s)", key);
     if (row->update == OPTION_UPDATE_PER_BROKER && cluster_wide)
         return memory_format("Cannot update these configs at default cluster level, they must be defined per-broker: "
                              "Set(%s)",
                              key);
     if (row->handling == OPTION_HANDLING_REFUSED)
         return memory_format("The configuration %s is not supported yet", key);
-    if (needs_restart(option))
+    if (is_fixed(option))
         return memory_format("The configuration %s cannot be changed while the broker runs yet", key);
     return option_check(option, value, NULL);
+}
+
+// What an admin may ask for: also nothing that would silently wait for a restart.
+static char *check_change(const char *key, const char *value, bool cluster_wide)
+{
+    enum option option;
+    if (find_dynamic(key, &option) && needs_restart(option))
+        return memory_format("The configuration %s cannot be changed while the broker runs yet: set it in "
+                             "server.properties and start the broker again",
+                             key);
+    return check_entry(key, value, cluster_wide);
 }
 
 char *config_check_broker(const struct config *config, const struct properties *overrides, bool cluster_wide)
 {
     (void)config;
     for (size_t i = 0; i < overrides->count; i++) {
-        char *message = check_entry(overrides->items[i].key, overrides->items[i].value, cluster_wide);
+        char *message = check_change(overrides->items[i].key, overrides->items[i].value, cluster_wide);
         if (message != NULL)
             return message;
     }

@@ -255,6 +255,8 @@ static void checks_changes(void)
     expect_check("message.max.bytes", "2000", true, NULL);
     expect_check("message.max.bytes", "many", true, "Not a number of type INT");
     expect_check("num.partitions", "3", false, "Cannot update these configs dynamically");
+    expect_check("num.io.threads", "3", true, "start the broker again");
+    expect_check("listeners", "PLAINTEXT://:1", false, "cannot be changed while the broker runs");
     expect_check("nosuch", "3", false, "Cannot update these configs dynamically");
     expect_check("ssl.keystore.location", "x", true, "per-broker");
     expect_check("ssl.keystore.location", "x", false, "ssl.keystore.location");
