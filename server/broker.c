@@ -47,7 +47,9 @@ static void directory_offline(void *context, const char *directory)
 {
     (void)directory;
     struct broker *broker = context;
-    scheduler_run_after(broker->scheduler, "report failed log directories", broker_report_directories, broker, 0);
+    // Before it serves nobody knows of its directories, and what failed until then is reported when it does.
+    if (atomic_load(&broker->is_serving))
+        scheduler_run_after(broker->scheduler, "report failed log directories", broker_report_directories, broker, 0);
 }
 
 static bool start_threads(struct broker *broker)
@@ -213,6 +215,9 @@ bool broker_serve(struct broker *broker)
     if (!broker_register(broker) || !start_parts(broker))
         return false;
     schedule_jobs(broker);
+    atomic_store(&broker->is_serving, true);
+    if (log_manager_online_directory_count(broker->log_manager) < log_manager_directory_count(broker->log_manager))
+        directory_offline(broker, NULL);
     if (!readiness_wait(broker->readiness))
         logger_warn("The controller has not told of the cluster yet: clients will not find topics until it does.");
     logger_info("[KafkaServer id=%d] started", broker->id);

@@ -47,6 +47,7 @@ struct broker {
     struct config_changes *config_changes;
 
     // Of server/broker.c alone, confined to the main thread.
+    atomic_bool is_serving; // also read by whoever finds a log directory failed
     bool logs_are_loaded;
     int started_count;
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define USAGE                                                                                                          \
     "USAGE: barnabas server.properties [--override property=value]*\n"                                                 \
@@ -98,16 +99,6 @@ static void signals_block(struct signals *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void die_of(int number)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    signal(number, SIG_DFL);
-    raise(number);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static void signals_run(void *context)
 {
     struct signals *signals = context;
@@ -116,7 +107,7 @@ static void signals_run(void *context)
         continue;
     lock_acquire(&signals->lock);
     if (!signals->is_serving && received != SIGUSR1)
-        die_of(received);
+        _exit(128 + received);
     signals->received = received;
     condition_signal(&signals->changed);
     lock_release(&signals->lock);
