@@ -7,7 +7,7 @@
 //  3. Whoever changes segments, offsets or epochs holds append_lock AND takes lock for the change itself; so the holder
 //     of append_lock reads them without lock, and a reader needs lock only. The high watermark needs lock only.
 //  4. No file call is made under lock.
-//  5. Whoever shortens the log holds flush_lock too, so that a flush never raises the recovery point over lost bytes.
+//  5. Whoever cuts the log's end holds flush_lock too, so that a flush never raises the recovery point over lost bytes.
 //  6. After a failed file call nothing of the log is written any more (its directory is offline).
 #ifndef LOG_LOG_INTERNAL_H
 #define LOG_LOG_INTERNAL_H
@@ -102,6 +102,8 @@ enum kafka_error log_write_epochs(struct log *log) __attribute__((warn_unused_re
 
 // log_snapshots.c; holder of append_lock, or while loading. Return 0 or -errno.
 int log_take_snapshot(struct log *log, int64_t offset) __attribute__((warn_unused_result));
+// Makes the snapshot and its name last.
+int log_sync_snapshot(struct log *log, int64_t offset) __attribute__((warn_unused_result));
 int log_remove_snapshot(struct log *log, int64_t offset) __attribute__((warn_unused_result));
 // Renames it to .deleted and has it removed later; none there is fine.
 int log_retire_snapshot(struct log *log, int64_t offset, int64_t delay_ms) __attribute__((warn_unused_result));

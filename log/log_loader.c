@@ -438,6 +438,9 @@ enum kafka_error log_close(struct log *log)
     int result = segment_seal(log_active_segment(log));
     if (result == 0)
         result = log_take_snapshot(log, log->log_end_offset);
+    // The next start trusts the clean mark, and with it that this snapshot is there.
+    if (result == 0 && log->producers.producers.count > 0)
+        result = log_sync_snapshot(log, log->log_end_offset);
     if (result != 0)
         return log_directory_fail(log->directory, result, "Closing %s failed", log->name);
     atomic_store(&log->names_changed, true);

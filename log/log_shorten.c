@@ -143,7 +143,6 @@ enum kafka_error log_apply_retention(struct log *log, int64_t now_ms, size_t *re
     if (config.cleanup_compact)
         return KAFKA_NONE;
     lock_acquire(&log->append_lock);
-    lock_acquire(&log->flush_lock);
     enum kafka_error error = log_check_usable(log);
     if (error == KAFKA_NONE) {
         if (!config.cleanup_delete)
@@ -156,7 +155,6 @@ enum kafka_error log_apply_retention(struct log *log, int64_t now_ms, size_t *re
             error = remove_oldest(log, &config, (size_t)count, now_ms, reason);
         *removed_count = error == KAFKA_NONE ? (size_t)count : 0;
     }
-    lock_release(&log->flush_lock);
     lock_release(&log->append_lock);
     return error;
 }

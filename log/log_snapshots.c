@@ -8,6 +8,7 @@
 #include "log/log_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,18 @@ int log_take_snapshot(struct log *log, int64_t offset)
         }
     }
     return result;
+}
+
+int log_sync_snapshot(struct log *log, int64_t offset)
+{
+    char *path = snapshot_path(log, offset, "");
+    int fd = file_calls()->open(path, O_RDWR, 0);
+    free(path);
+    if (fd < 0)
+        return fd;
+    int result = file_calls()->sync(fd);
+    file_calls()->close(fd);
+    return result == 0 ? file_sync_directory(log->path) : result;
 }
 
 int log_remove_snapshot(struct log *log, int64_t offset)
