@@ -18,7 +18,7 @@ static enum kafka_error check(struct broker *broker, bool is_kraft, int64_t brok
 
 // ---- LeaderAndIsr
 
-// One partition, or all of them in the same error.
+// One partition; an error of the whole request is repeated in each.
 static void answer_state(struct broker *broker, enum kafka_error request_error, struct view topic, struct uuid topic_id,
                          const struct leader_and_isr_request_partition_state *state,
                          struct leader_and_isr_response_partition_error *answer)
@@ -52,28 +52,25 @@ static void run_leader_and_isr(struct broker *broker, struct request *request, c
     }
     enum kafka_error error = check(broker, asked->is_k_raft_controller, asked->broker_epoch, asked->controller_epoch);
     response.error_code = (int16_t)error;
-    if (error == KAFKA_NONE || error == KAFKA_STALE_CONTROLLER_EPOCH) { // the latter is repeated in each partition
-        struct leader_and_isr_response_partition_error *next = answers;
-        for (int32_t i = 0; i < asked->ungrouped_partition_states.count; i++) {
-            const struct leader_and_isr_request_partition_state *state = &asked->ungrouped_partition_states.items[i];
-            answer_state(broker, error, state->topic_name, UUID_ZERO, state, next++);
-        }
-        for (int32_t i = 0; i < asked->topic_states.count; i++) {
-            const struct leader_and_isr_request_topic_state *topic = &asked->topic_states.items[i];
-            topics[i].topic_id = topic->topic_id;
-            topics[i].partition_errors.items = next;
-            topics[i].partition_errors.count = topic->partition_states.count;
-            for (int32_t j = 0; j < topic->partition_states.count; j++)
-                answer_state(broker, error, topic->topic_name, topic->topic_id, &topic->partition_states.items[j],
-                             next++);
-        }
-        if (request->api_version >= 5) {
-            response.topics.items = topics;
-            response.topics.count = asked->topic_states.count;
-        } else {
-            response.partition_errors.items = answers;
-            response.partition_errors.count = (int32_t)(next - answers);
-        }
+    struct leader_and_isr_response_partition_error *next = answers;
+    for (int32_t i = 0; i < asked->ungrouped_partition_states.count; i++) {
+        const struct leader_and_isr_request_partition_state *state = &asked->ungrouped_partition_states.items[i];
+        answer_state(broker, error, state->topic_name, UUID_ZERO, state, next++);
+    }
+    for (int32_t i = 0; i < asked->topic_states.count; i++) {
+        const struct leader_and_isr_request_topic_state *topic = &asked->topic_states.items[i];
+        topics[i].topic_id = topic->topic_id;
+        topics[i].partition_errors.items = next;
+        topics[i].partition_errors.count = topic->partition_states.count;
+        for (int32_t j = 0; j < topic->partition_states.count; j++)
+            answer_state(broker, error, topic->topic_name, topic->topic_id, &topic->partition_states.items[j], next++);
+    }
+    if (request->api_version >= 5) {
+        response.topics.items = topics;
+        response.topics.count = asked->topic_states.count;
+    } else {
+        response.partition_errors.items = answers;
+        response.partition_errors.count = (int32_t)(next - answers);
     }
     dispatch_respond(request, &response);
 }

@@ -193,10 +193,8 @@ static void set_replicas_locked(struct partition *partition, const struct leader
 
 static enum kafka_error change_leader_locked(struct partition *partition,
                                              const struct leader_and_isr_request_partition_state *state,
-                                             struct log *log, bool *high_watermark_moved) LOCK_REQUIRES(partition->lock)
+                                             struct log *log) LOCK_REQUIRES(partition->lock)
 {
-    if (state->partition_epoch < partition->partition_epoch)
-        return KAFKA_NONE;
     bool leads = state->leader == partition->broker_id;
     bool is_new_epoch = state->leader_epoch > partition->leader_epoch;
     if (leads && is_new_epoch) {
@@ -216,18 +214,21 @@ static enum kafka_error change_leader_locked(struct partition *partition,
     partition->leader = state->leader;
     partition->leader_epoch = state->leader_epoch;
     partition->partition_epoch = state->partition_epoch;
-    *high_watermark_moved = leads && raise_high_watermark_locked(partition);
+    if (leads)
+        raise_high_watermark_locked(partition);
     return KAFKA_NONE;
 }
 
 enum kafka_error partition_change_leader(struct partition *partition,
                                          const struct leader_and_isr_request_partition_state *state, struct log *log,
-                                         bool *high_watermark_moved)
+                                         bool *is_changed)
 {
-    *high_watermark_moved = false;
+    enum kafka_error error = KAFKA_NONE;
     shared_lock_acquire_write(&partition->lock);
     assert(state->leader_epoch >= partition->leader_epoch);
-    enum kafka_error error = change_leader_locked(partition, state, log, high_watermark_moved);
+    *is_changed = state->partition_epoch >= partition->partition_epoch;
+    if (*is_changed)
+        error = change_leader_locked(partition, state, log);
     shared_lock_release(&partition->lock);
     return error;
 }

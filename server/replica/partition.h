@@ -65,11 +65,12 @@ struct log *partition_log(struct partition *partition);
 
 // ---- What the controller decides; only the replica-state thread calls these
 
-// Leads, or follows, as the state says, with this log (a reference is taken). A lower partition epoch than the present
-// one changes nothing. A new leader epoch is noted in the log. *high_watermark_moved: delayed operations may go on.
+// Leads, or follows, as the state says, with this log (a reference is taken). A new leader epoch is noted in the log.
+// *is_changed: false when the state has a lower partition epoch than the present one, which is no error; else delayed
+// operations may go on.
 enum kafka_error partition_change_leader(struct partition *partition,
                                          const struct leader_and_isr_request_partition_state *state, struct log *log,
-                                         bool *high_watermark_moved) __attribute__((warn_unused_result));
+                                         bool *is_changed) __attribute__((warn_unused_result));
 
 // The replica is gone: nobody leads, there is no log.
 void partition_stop(struct partition *partition);

@@ -429,7 +429,26 @@ static const struct replica_manager_observer *find_observer(const struct replica
     return NULL;
 }
 
-// A decision of a new leader epoch: the partition leads or follows from now on.
+static bool is_alive(struct replica_manager *manager, int32_t broker_id)
+{
+    const struct metadata_snapshot *snapshot = metadata_cache_snapshot(manager->broker->metadata_cache);
+    bool found = metadata_snapshot_broker(snapshot, broker_id) != NULL;
+    metadata_snapshot_unref(snapshot);
+    return found;
+}
+
+static void tell_observer(struct replica_manager *manager, struct view topic,
+                          const struct leader_and_isr_request_partition_state *state)
+{
+    const struct replica_manager_observer *observer = find_observer(manager, topic);
+    if (observer != NULL && state->leader == manager->broker->id)
+        observer->leader(observer->context, topic, state->partition_index, state->leader_epoch);
+    else if (observer != NULL)
+        observer->not_leader(observer->context, topic, state->partition_index, state->leader_epoch);
+}
+
+// A decision of a new leader epoch: the partition leads or follows from now on. A leader that the metadata cache does
+// not know to be alive cannot be followed: then only the log is made, so that its high watermark is kept.
 static enum kafka_error carry_out(struct replica_manager *manager, struct partition *partition, struct uuid topic_id,
                                   const struct leader_and_isr_request_partition_state *state)
 {
@@ -438,22 +457,22 @@ static enum kafka_error carry_out(struct replica_manager *manager, struct partit
     enum kafka_error error = open_log(manager, topic, topic_id, state, &log);
     if (error != KAFKA_NONE)
         return error;
+    bool is_changed = false;
     partition_set_min_insync_replicas(
         partition, (int32_t)config_topic_integer(manager->broker->config, topic, OPTION_TOPIC_MIN_INSYNC_REPLICAS));
-    bool high_watermark_moved;
-    error = partition_change_leader(partition, state, log, &high_watermark_moved);
+    if (state->leader == manager->broker->id || is_alive(manager, state->leader))
+        error = partition_change_leader(partition, state, log, &is_changed);
+    else
+        logger_error("Not following broker %d as leader of partition %.*s in epoch %d: it is not alive.", state->leader,
+                     VIEW_ARGS(partition_key(partition)), state->leader_epoch);
     log_unref(log);
-    if (error != KAFKA_NONE)
+    if (error != KAFKA_NONE || !is_changed)
         return error;
     logger_debug("Partition %.*s is led by broker %d in epoch %d.", VIEW_ARGS(partition_key(partition)), state->leader,
                  state->leader_epoch);
     // What waited on the old leader, or for the high watermark, is answered.
     replica_manager_partition_changed(manager, partition, true);
-    const struct replica_manager_observer *observer = find_observer(manager, topic);
-    if (observer != NULL && state->leader == manager->broker->id)
-        observer->leader(observer->context, topic, state->partition_index, state->leader_epoch);
-    else if (observer != NULL)
-        observer->not_leader(observer->context, topic, state->partition_index, state->leader_epoch);
+    tell_observer(manager, topic, state);
     return KAFKA_NONE;
 }
 

@@ -215,8 +215,9 @@ static void update_metadata(struct mini_broker *mini, const char *name, int32_t 
     struct update_metadata_request request = update_metadata_request_default;
     struct update_metadata_request_endpoint endpoint = {
         .port = mini->port, .host = view_of_string("127.0.0.1"), .listener = view_of_string("PLAINTEXT")};
-    struct update_metadata_request_live_broker broker = {.id = MINI_BROKER_ID,
-                                                         .endpoints = {.items = &endpoint, .count = 1}};
+    struct update_metadata_request_live_broker brokers[] = {
+        {.id = MINI_BROKER_ID, .endpoints = {.items = &endpoint, .count = 1}},
+        {.id = MINI_OTHER_BROKER_ID, .endpoints = {.items = &endpoint, .count = 1}}};
     struct update_metadata_request_topic_state topic = {.topic_name = view_of_string(name),
                                                         .topic_id = mini_broker_topic_id(name)};
     int32_t self = MINI_BROKER_ID;
@@ -233,8 +234,8 @@ static void update_metadata(struct mini_broker *mini, const char *name, int32_t 
     request.controller_id = MINI_BROKER_ID;
     request.controller_epoch = MINI_CONTROLLER_EPOCH;
     request.broker_epoch = MINI_BROKER_EPOCH;
-    request.live_brokers.items = &broker;
-    request.live_brokers.count = 1;
+    request.live_brokers.items = brokers;
+    request.live_brokers.count = 2;
     request.topic_states.items = &topic;
     request.topic_states.count = 1;
     struct update_metadata_response response;

@@ -11,7 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MINI_BROKER_ID = 1, MINI_BROKER_EPOCH = 100, MINI_CONTROLLER_EPOCH = 5, MINI_LEADER_EPOCH = 3 };
+// The other broker is one that is said to be alive.
+enum {
+    MINI_BROKER_ID = 1,
+    MINI_OTHER_BROKER_ID = 2,
+    MINI_BROKER_EPOCH = 100,
+    MINI_CONTROLLER_EPOCH = 5,
+    MINI_LEADER_EPOCH = 3
+};
 
 struct mini_broker {
     struct broker broker;

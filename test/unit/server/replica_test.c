@@ -265,9 +265,11 @@ static int16_t change_leader(struct mini_broker *mini, const char *name, int32_t
     return response.topics.items[0].partition_errors.items[0].error_code;
 }
 
-static int32_t two_brokers[] = {MINI_BROKER_ID, 2}, another[] = {2, MINI_BROKER_ID}, strangers[] = {2, 3};
+static int32_t two_brokers[] = {MINI_BROKER_ID, MINI_OTHER_BROKER_ID},
+               another[] = {MINI_OTHER_BROKER_ID, MINI_BROKER_ID}, strangers[] = {MINI_OTHER_BROKER_ID, 3},
+               a_dead_one[] = {7, MINI_BROKER_ID};
 static const struct int32_array both = {two_brokers, 2}, just_us = {two_brokers, 1}, other_leads = {another, 2},
-                                not_us = {strangers, 2};
+                                not_us = {strangers, 2}, dead_leads = {a_dead_one, 2};
 
 static void acks_all_waits_for_the_in_sync_replicas(void)
 {
@@ -331,6 +333,9 @@ static void a_deposed_leader_says_who_leads(void)
     CU_ASSERT_EQUAL(found->error_code, KAFKA_NOT_LEADER_OR_FOLLOWER);
     CU_ASSERT_EQUAL(found->current_leader.leader_id, 2);
     CU_ASSERT_EQUAL(found->current_leader.leader_epoch, 9);
+    CU_ASSERT_EQUAL_FATAL(response.node_endpoints.count, 1);
+    CU_ASSERT_EQUAL(response.node_endpoints.items[0].node_id, 2);
+    CU_ASSERT_EQUAL(response.node_endpoints.items[0].port, mini.port);
     struct view batch = make_batch(1, 10, 0);
     struct produce_response_partition produced = mini_broker_produce(&mini, "foo", 0, batch, 1);
     CU_ASSERT_EQUAL(produced.error_code, KAFKA_NOT_LEADER_OR_FOLLOWER);
@@ -482,11 +487,20 @@ static void leader_and_isr_follows_the_epochs(void)
     request.broker_epoch = MINI_BROKER_EPOCH - 1;
     mini_broker_call(&mini, API_LEADER_AND_ISR, 7, &request, &response);
     CU_ASSERT_EQUAL(response.error_code, KAFKA_STALE_BROKER_EPOCH);
-    CU_ASSERT_EQUAL(response.topics.count, 0);
+    CU_ASSERT_EQUAL(response.topics.items[0].partition_errors.items[0].error_code, KAFKA_STALE_BROKER_EPOCH);
     request.broker_epoch = MINI_BROKER_EPOCH + 1; // the controller may know of a registration before we do
     request.is_k_raft_controller = true;
     mini_broker_call(&mini, API_LEADER_AND_ISR, 7, &request, &response);
     CU_ASSERT_EQUAL(response.error_code, KAFKA_UNKNOWN_SERVER_ERROR);
+
+    // A lower partition epoch, or a leader that is not alive, is no error but changes nothing.
+    request.is_k_raft_controller = false;
+    topic.topic_id = mini_broker_topic_id("foo");
+    state.partition_epoch = -1;
+    mini_broker_call(&mini, API_LEADER_AND_ISR, 7, &request, &response);
+    CU_ASSERT_EQUAL(response.topics.items[0].partition_errors.items[0].error_code, KAFKA_NONE);
+    CU_ASSERT_EQUAL(fetch_error(&mini, 5, 4, -1), KAFKA_OFFSET_OUT_OF_RANGE); // still led in that epoch
+    CU_ASSERT_EQUAL(fetch_error(&mini, 0, 4, -1), KAFKA_NONE);
     mini_broker_stop(&mini);
 }
 
