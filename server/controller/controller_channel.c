@@ -14,6 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// Nothing interrupts a connect that is under way.
+enum { CONNECT_TIMEOUT_MS = 3000 };
+
 struct controller_channel {
     struct broker *broker;
     struct lock lock;
@@ -67,7 +70,8 @@ static int connect_peer(struct controller_channel *channel, int64_t deadline_ms,
                                            .port = (uint16_t)endpoint->port,
                                            .security_protocol = (enum security_protocol)endpoint->security_protocol,
                                            .client_id = client_id};
-        error = peer_connect(&config, deadline_ms, peer);
+        int64_t connect_deadline_ms = clock_monotonic_ms() + CONNECT_TIMEOUT_MS;
+        error = peer_connect(&config, connect_deadline_ms < deadline_ms ? connect_deadline_ms : deadline_ms, peer);
     }
     metadata_snapshot_unref(snapshot);
     if (error == 0 && !set_peer(channel, *peer))

@@ -34,6 +34,7 @@ struct producer_id_manager {
 struct ask_event {
     struct event event;
     struct producer_id_manager *manager;
+    bool has_failed; // and that was logged
 };
 
 struct producer_id_manager *producer_id_manager_create(struct broker *broker)
@@ -69,7 +70,7 @@ void producer_id_manager_destroy(struct producer_id_manager **manager)
 }
 
 // One call to the controller. Returns false when it is to be repeated.
-static bool ask_once(struct producer_id_manager *manager, struct block *block)
+static bool ask_once(struct producer_id_manager *manager, bool is_first, struct block *block)
 {
     struct arena arena;
     arena_init(&arena, 1 << 20);
@@ -88,11 +89,9 @@ static bool ask_once(struct producer_id_manager *manager, struct block *block)
         block->size = response->producer_id_len;
         block->end = block->next + block->size;
         logger_info("Producer ids %lld to %lld are this broker's", (long long)block->next, (long long)block->end - 1);
-    } else if (error == 0) {
-        logger_warn("The controller gave no producer ids, it is asked again: %s",
-                    kafka_error_name(response->error_code));
-    } else {
-        logger_debug("The controller could not be asked for producer ids, it is asked again: %s", strerror(-error));
+    } else if (is_first) {
+        logger_warn("The controller gave no producer ids, it is asked until it does: %s",
+                    error == 0 ? kafka_error_name(response->error_code) : strerror(-error));
     }
     if (!is_given)
         controller_channel_reset(manager->channel);
@@ -102,11 +101,13 @@ static bool ask_once(struct producer_id_manager *manager, struct block *block)
 
 static void run_ask(struct event *event, bool is_dropped)
 {
-    struct producer_id_manager *manager = ((struct ask_event *)event)->manager;
+    struct ask_event *ask = (struct ask_event *)event;
+    struct producer_id_manager *manager = ask->manager;
     struct block block;
     if (is_dropped) {
         free(event);
-    } else if (!ask_once(manager, &block)) {
+    } else if (!ask_once(manager, !ask->has_failed, &block)) {
+        ask->has_failed = true;
         event_queue_put_later(manager->queue, event, RETRY_BACKOFF_MS);
     } else {
         free(event);

@@ -557,6 +557,8 @@ static void tell_deleted(void *context, struct view topic, int32_t partition)
         if (observer->deleted != NULL)
             observer->deleted(observer->context, topic, partition);
     }
+    // Overrides go with the topic: another one of that name starts from its own.
+    config_set_topic(manager->broker->config, topic, NULL);
 }
 
 void replica_manager_update_metadata(struct replica_manager *manager, const struct update_metadata_request *update)
