@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "rules/topic_name.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ enum {
     SESSION_NONE = 0,
     // A session younger than this is not given up for another one of its kind, one not used for longer always.
     EVICTION_MS = 120 * 1000,
+    // All sessions together remember so many partitions per slot at most, and no names that no topic can have.
+    PARTITIONS_PER_SLOT_MAX = 1000,
 };
 
 // One partition that a session remembers. The name, if known, is its own copy; the entry lives until no context of the
@@ -51,7 +54,8 @@ struct fetch_session {
 struct fetch_session_cache {
     struct lock lock;
     struct map sessions LOCK_GUARDED;
-    size_t slots; // immutable
+    size_t partition_count LOCK_GUARDED; // of all sessions, as when each was last used
+    size_t slots;                        // immutable
 };
 
 static int32_t next_epoch(int32_t epoch)
@@ -90,6 +94,7 @@ static void remove_locked(struct fetch_session_cache *cache, struct fetch_sessio
     if (map_get(&cache->sessions, MAP_KEY_OF(session->id)) != session)
         return;
     map_remove(&cache->sessions, MAP_KEY_OF(session->id));
+    cache->partition_count -= session->size;
     unref_locked(cache, session);
 }
 
@@ -220,12 +225,23 @@ static void release_context_locked(struct fetch_session *session) LOCK_REQUIRES(
         destroy_entries(&session->removed);
 }
 
+static bool has_memory_locked(const struct fetch_session_cache *cache) LOCK_REQUIRES(cache->lock)
+{
+    return cache->partition_count <= cache->slots * PARTITIONS_PER_SLOT_MAX;
+}
+
+// Notes that the session was used and how large it is now. One that has outgrown the cache is served this time still.
 static void touch(struct fetch_session_cache *cache, struct fetch_session *session, size_t size)
 {
     lock_acquire(&cache->lock);
     session->used_ms = clock_monotonic_ms();
-    session->size = size;
     session->is_evictable = session->used_ms - session->created_ms > EVICTION_MS;
+    if (map_get(&cache->sessions, MAP_KEY_OF(session->id)) == session) {
+        cache->partition_count += size - session->size;
+        session->size = size;
+        if (!has_memory_locked(cache))
+            remove_locked(cache, session);
+    }
     lock_release(&cache->lock);
 }
 
@@ -251,6 +267,15 @@ static void remove_session(struct fetch_session_cache *cache, struct fetch_sessi
     lock_acquire(&cache->lock);
     remove_locked(cache, session);
     lock_release(&cache->lock);
+}
+
+static bool has_impossible_name(const struct fetch_session_request *request)
+{
+    for (int32_t i = 0; i < request->partition_count; i++) {
+        if (request->partitions[i].topic.size > TOPIC_NAME_SIZE_MAX)
+            return true;
+    }
+    return false;
 }
 
 static void use_request_alone(const struct fetch_session_request *request, struct arena *arena,
@@ -302,9 +327,13 @@ enum kafka_error fetch_session_begin(struct fetch_session_cache *cache, const st
             remove_session(cache, session);
             unref(cache, session);
         }
-        context->begins_session = request->epoch == EPOCH_INITIAL;
+        context->begins_session = request->epoch == EPOCH_INITIAL && !has_impossible_name(request);
         use_request_alone(request, arena, context);
         return context->partitions == NULL ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_NONE;
+    }
+    if (session != NULL && has_impossible_name(request)) {
+        unref(cache, session);
+        session = NULL;
     }
     if (session == NULL)
         return KAFKA_FETCH_SESSION_ID_NOT_FOUND;
@@ -432,6 +461,11 @@ static int32_t begin_session(const struct fetch_context *context, const struct f
     if (make_room_locked(cache, context->is_follower, (size_t)context->count, now_ms)) {
         id = session->id = new_id_locked(cache);
         map_put(&cache->sessions, MAP_KEY_OF(id), session);
+        cache->partition_count += session->size;
+        if (!has_memory_locked(cache)) {
+            remove_locked(cache, session);
+            id = SESSION_NONE;
+        }
     } else {
         unref_locked(cache, session);
     }

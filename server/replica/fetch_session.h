@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Incremental fetch sessions (KIP-227, topic ids: KIP-516): the broker remembers what a consumer or follower fetches
 // and what it last told it, so that a request names only what changed and an answer only what is new. At most
-// max.incremental.fetch.session.cache.slots sessions; who finds none free fetches without one.
+// max.incremental.fetch.session.cache.slots sessions, with 1000 partitions each on average; who finds no room fetches
+// without one.
 //
 // A session has its own lock (FETCH_SESSION), the cache another one below it (FETCH_SESSION_CACHE). A fetch context is
 // confined to the request that began it: fetch_session_begin, fetch_session_end at most once, fetch_session_release

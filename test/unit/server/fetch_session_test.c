@@ -279,6 +279,41 @@ static void without_slots_there_are_no_sessions(void)
     tear_down(&fixture);
 }
 
+// All sessions together remember 1000 partitions per slot.
+static void memory_is_bounded(void)
+{
+    struct fixture fixture;
+    set_up(&fixture, 1);
+    static struct fetch_partition partitions[1001];
+    static struct fetch_outcome outcomes[1001];
+    static bool is_told[1001];
+    for (int32_t i = 0; i < 1001; i++)
+        partitions[i] = wanted("foo", i, 0);
+    int32_t id;
+    CU_ASSERT_EQUAL(begin(&fixture, 0, 0, partitions, 1001), KAFKA_NONE);
+    CU_ASSERT_EQUAL(fetch_session_end(&fixture.context, outcomes, is_told, &id), KAFKA_NONE);
+    CU_ASSERT_EQUAL(id, 0);
+    CU_ASSERT_EQUAL(begin(&fixture, 0, 0, partitions, 1000), KAFKA_NONE);
+    CU_ASSERT_EQUAL(fetch_session_end(&fixture.context, outcomes, is_told, &id), KAFKA_NONE);
+    CU_ASSERT_NOT_EQUAL(id, 0);
+    CU_ASSERT_EQUAL(begin(&fixture, id, 1, &partitions[1000], 1), KAFKA_NONE); // served once more
+    CU_ASSERT_EQUAL(fetch_session_end(&fixture.context, outcomes, is_told, &id), KAFKA_NONE);
+    fetch_session_release(&fixture.context);
+    CU_ASSERT_EQUAL(begin(&fixture, id, 2, NULL, 0), KAFKA_FETCH_SESSION_ID_NOT_FOUND);
+    CU_ASSERT_EQUAL(fetch_session_count(fixture.cache), 0);
+
+    char name[251];
+    memset(name, 'x', 250);
+    name[250] = 0;
+    struct fetch_partition impossible = wanted(name, 0, 0);
+    CU_ASSERT_EQUAL(begin(&fixture, 0, 0, &impossible, 1), KAFKA_NONE);
+    CU_ASSERT_EQUAL(end(&fixture, outcomes), KAFKA_NONE);
+    CU_ASSERT_EQUAL(fixture.session_id, 0);
+    CU_ASSERT_NOT_EQUAL(begin_sized(&fixture, 1, false), 0);
+    CU_ASSERT_EQUAL(begin(&fixture, fixture.session_id, 1, &impossible, 1), KAFKA_FETCH_SESSION_ID_NOT_FOUND);
+    tear_down(&fixture);
+}
+
 static struct view known_name;
 
 static struct view name_of_id(void *context, struct uuid topic_id)
@@ -322,4 +357,4 @@ SUITE_MAIN("server/fetch_session", {"tells only what changed", tells_only_what_c
            {"gives up the idle and the small", gives_up_the_idle_and_the_small},
            {"followers come first", followers_come_first},
            {"without slots there are no sessions", without_slots_there_are_no_sessions},
-           {"resolves topic ids later", resolves_topic_ids_later})
+           {"memory is bounded", memory_is_bounded}, {"resolves topic ids later", resolves_topic_ids_later})

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a leader does with the requests of clients, followers and the controller, over a real connection.
+#include "base/file.h"
 #include "base/thread.h"
 #include "log/batch.h"
 #include "log/batch_builder.h"
@@ -9,6 +10,7 @@
 #include "test/unit/server/mini_broker.h"
 #include "test/unit/suite.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -625,7 +627,39 @@ static void records_are_deleted_from_the_start(void)
     mini_broker_stop(&mini);
 }
 
-SUITE_MAIN("server/replica", {"what is produced is fetched", what_is_produced_is_fetched},
+// ---- A failing disk
+
+static atomic_bool disk_fails;
+
+static ssize_t fail_pwritev(int fd, const struct iovec *pieces, int count, int64_t offset)
+{
+    return atomic_load(&disk_fails) ? -EIO : file_calls_of_system()->pwritev(fd, pieces, count, offset);
+}
+
+static void a_failing_disk_is_told(void)
+{
+    static struct file_calls calls;
+    struct mini_broker mini;
+    calls = *file_calls_of_system();
+    calls.pwritev = fail_pwritev;
+    file_calls_set(&calls);
+    start(&mini);
+    CU_ASSERT_EQUAL(produce(&mini, "foo", 1, 10, 1), KAFKA_NONE);
+    atomic_store(&disk_fails, true);
+    CU_ASSERT_EQUAL(produce(&mini, "foo", 1, 10, 1), KAFKA_KAFKA_STORAGE_ERROR);
+    atomic_store(&disk_fails, false);
+    CU_ASSERT_EQUAL(produce(&mini, "foo", 1, 10, 1), KAFKA_KAFKA_STORAGE_ERROR); // nothing is tried again
+    CU_ASSERT_EQUAL(fetch_error(&mini, 0, -1, -1), KAFKA_KAFKA_STORAGE_ERROR);
+    CU_ASSERT_EQUAL(list_offset(&mini, 9, -1).error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    CU_ASSERT_EQUAL(delete_records(&mini, "foo", 0).error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    CU_ASSERT_EQUAL(change_leader(&mini, "foo", 9, &just_us, &just_us), KAFKA_KAFKA_STORAGE_ERROR);
+    CU_ASSERT_EQUAL(stop_replica(&mini, 0, -2, true), KAFKA_KAFKA_STORAGE_ERROR);
+    mini_broker_stop(&mini);
+    file_calls_set(NULL);
+}
+
+SUITE_MAIN("server/replica", {"a failing disk is told", a_failing_disk_is_told},
+           {"what is produced is fetched", what_is_produced_is_fetched},
            {"fetch limits are kept but for the first batch", fetch_limits_are_kept_but_for_the_first_batch},
            {"fetches are fenced", fetches_are_fenced}, {"fetches wait for records", fetches_wait_for_records},
            {"sessions go over the wire", sessions_go_over_the_wire},
