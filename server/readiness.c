@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/lock.h"
-#include "base/logger.h"
 #include "base/memory.h"
 #include "net/protocol/messages.h"
 #include "net/request.h"
@@ -15,7 +14,11 @@
 #include <stdlib.h>
 
 enum { HOLD_MS_MAX = 5000 };
-#define KEY view_of_string("cluster")
+
+static struct view key_of_all(void)
+{
+    return view_of_string("cluster");
+}
 
 struct readiness {
     struct broker *broker;
@@ -57,7 +60,7 @@ static void cache_changed(void *context)
     lock_acquire(&readiness->lock);
     condition_broadcast(&readiness->changed);
     lock_release(&readiness->lock);
-    purgatory_check(readiness->purgatory, KEY);
+    purgatory_check(readiness->purgatory, key_of_all());
 }
 
 struct readiness *readiness_create(struct broker *broker)
@@ -95,8 +98,7 @@ static bool is_ready(void *operation)
 static void complete(void *operation, enum delayed_end end)
 {
     struct held_request *held = operation;
-    if (end == DELAYED_EXPIRED)
-        logger_warn("Answering API %d before the controller has told of the cluster.", held->request->api_key);
+    (void)end; // late or not, it is answered with what is known
     held->resume(held->readiness->broker, held->request, held->message);
 }
 
@@ -123,7 +125,7 @@ bool readiness_hold(struct readiness *readiness, struct request *request, const 
     if (held == NULL)
         return false;
     *held = (struct held_request){readiness, request, message, resume};
-    struct view key = KEY;
+    struct view key = key_of_all();
     purgatory_watch(readiness->purgatory, &calls, held, &key, 1, HOLD_MS_MAX);
     return true;
 }
@@ -136,7 +138,12 @@ bool readiness_wait(struct readiness *readiness)
     while (in_time && !atomic_load(&readiness->is_ready))
         in_time = condition_wait_until(&readiness->changed, &readiness->lock, deadline_ms);
     lock_release(&readiness->lock);
-    return atomic_load(&readiness->is_ready);
+    // Nobody is held longer than this: topics that are only waiting to be deleted are never told of.
+    if (!in_time) {
+        atomic_store(&readiness->is_ready, true);
+        purgatory_check(readiness->purgatory, key_of_all());
+    }
+    return in_time;
 }
 
 void readiness_close(struct readiness *readiness)

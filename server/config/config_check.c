@@ -235,14 +235,6 @@ char *config_derive_listeners(struct config *config)
     message = parse_listeners(config, advertised, false, &config->advertised_listeners);
     if (message == NULL)
         message = check_protocols(&config->listeners);
-    if (message == NULL && advertised == OPTION_LISTENERS) {
-        // Without advertised.listeners the meta-address means the machine's own name, as an empty host does.
-        for (size_t i = 0; i < config->advertised_listeners.count; i++) {
-            char *host = config->advertised_listeners.items[i].host;
-            if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
-                *host = 0;
-        }
-    }
     if (message == NULL)
         message = check_advertised(config);
     if (message == NULL)

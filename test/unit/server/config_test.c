@@ -122,6 +122,7 @@ static void refuses_what_is_wrong(void)
         "listeners=FOO://localhost:39096",
         "Error creating broker listeners from 'FOO://localhost:39096': No security protocol defined for listener FOO");
     create("advertised.listeners=PLAINTEXT://0.0.0.0:9092", "0.0.0.0");
+    create("listeners=PLAINTEXT://0.0.0.0:9092", "0.0.0.0");
     create("advertised.listeners=EXTERNAL://h:9092\n"
            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,EXTERNAL:PLAINTEXT",
            "advertised.listeners listener names must be equal to or a subset of the ones defined in listeners");
