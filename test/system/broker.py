@@ -12,6 +12,7 @@ import time
 from zookeeper import free_port
 
 PROGRAM = os.environ.get('BARNABAS_BROKER', 'barnabas')
+SANITIZERS_SAY = ('ERROR: AddressSanitizer', 'WARNING: ThreadSanitizer', 'ERROR: LeakSanitizer', ': runtime error: ')
 WAIT_S = 120  # generous: the machine may be busy and the program slowed by a sanitizer
 
 
@@ -111,10 +112,14 @@ class Broker:
             code = self.process.poll()
             self.process.kill()
             self.process.wait()
-        if code not in (None, 0) or 'ERROR: AddressSanitizer' in self.output():
-            print(self.output())
+        output = self.output()
+        complaint = next((word for word in SANITIZERS_SAY if word in output), None)
+        if code not in (None, 0) or complaint:
+            print(output)
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if complaint:
+            raise AssertionError(f'{complaint} in the broker\'s output')
 
     def __enter__(self):
         try:
