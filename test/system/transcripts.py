@@ -38,7 +38,7 @@ class Command:
 def read(path):
     """The commands of a transcript, in order."""
     commands, remarks, files, name, section = [], [], {}, None, None
-    for line in path.read_text().splitlines():
+    for line in path.read_text().splitlines()[1:]:
         if line.startswith('# file '):
             section, name = 'remark', line[7:].rstrip(':')
             files[name] = ''
@@ -84,12 +84,14 @@ def write(path, title, commands):
 
 
 MASKS = [
+    # Whether it is there before the program ends is a matter of luck.
+    (r'\nWATCHER::\n\nWatchedEvent state:\w+ type:None path:null\n', ''),
     (r'TopicId: [\w-]{22}', 'TopicId: ID'),
     (r'(CreateTime|LogAppendTime):\d+', r'\1:TIME'),
     (r'console-consumer-\d+', 'console-consumer-N'),
     (r'correlation id \d+', 'correlation id N'),
     (r'(BROKER|localhost)(:\d+)?/[\d.:a-f]+:\d+', 'ADDRESS'),
-    (r'c[tm]ime = .*', 'time = TIME'),
+    (r'[cm]time = .*', 'time = TIME'),
     (r'[cmp]Zxid = 0x[\da-f]+', 'zxid = N'),
     (r'cversion = \d+', 'cversion = N'),
     (r'"timestamp":"\d+"', '"timestamp":"TIME"'),
