@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// After a term that failed at its start: somebody else may do better, and ZooKeeper is not to be flooded.
+enum { REELECTION_BACKOFF_MS = 1000 };
+
 struct process_event {
     struct event event;
     struct controller *controller;
@@ -88,10 +91,12 @@ static void elect(struct controller *controller, int32_t controller_id)
         if (error == KAFKA_NONE)
             return;
         logger_error("The new controller could not start and resigns: %s", kafka_error_name((int16_t)error));
-        if (error == KAFKA_STALE_CONTROLLER_EPOCH)
+        if (error == KAFKA_STALE_CONTROLLER_EPOCH) {
             resign(controller);
-        else
+        } else {
+            controller->backs_off = true;
             give_up_office(controller);
+        }
         return;
     }
     logger_debug("Broker %d is the controller", controller_id);
@@ -105,14 +110,20 @@ static enum kafka_error process_controller_change(struct controller *controller,
     return controller_error_of_zk(check_office(controller, &controller_id));
 }
 
+static void put_later(struct controller *controller, controller_process *process, int64_t delay_ms);
+
 // /controller has vanished, or we have just started or got a new session.
 static enum kafka_error process_reelect(struct controller *controller, const char *argument)
 {
     (void)argument;
     int32_t controller_id;
     enum zk_result result = check_office(controller, &controller_id);
-    if (result == ZK_OK)
+    if (result == ZK_OK && controller->backs_off) {
+        controller->backs_off = false;
+        put_later(controller, process_reelect, REELECTION_BACKOFF_MS);
+    } else if (result == ZK_OK) {
         elect(controller, controller_id);
+    }
     return controller_error_of_zk(result);
 }
 
@@ -154,14 +165,24 @@ static void run_process(struct event *event, bool is_dropped)
     free(process_event);
 }
 
-void controller_put(struct controller *controller, controller_process *process, char *argument)
+static struct event *new_event(struct controller *controller, controller_process *process, char *argument)
 {
     struct process_event *event = memory_alloc(sizeof *event);
     event->event.run = run_process;
     event->controller = controller;
     event->process = process;
     event->argument = argument;
-    event_queue_put(controller->events, &event->event);
+    return &event->event;
+}
+
+void controller_put(struct controller *controller, controller_process *process, char *argument)
+{
+    event_queue_put(controller->events, new_event(controller, process, argument));
+}
+
+static void put_later(struct controller *controller, controller_process *process, int64_t delay_ms)
+{
+    event_queue_put_later(controller->events, new_event(controller, process, NULL), delay_ms);
 }
 
 // ---- Senders

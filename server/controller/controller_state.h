@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inside of the controller, shared by its files: controller.c (life, events, election), controller_startup.c (what
-// a new controller reads), controller_changes.c (what changes in ZooKeeper), controller_requests.c (what brokers and
-// clients ask), controller_responses.c (what brokers answer).
+// a new controller reads), controller_changes.c (what changes in ZooKeeper), controller_brokers.c (brokers that come
+// and go), controller_requests.c (what brokers and clients ask), controller_responses.c (what brokers answer).
 //
 // All fields but `broker`, the queues and `is_active` are confined to the controller's thread.
 #ifndef SERVER_CONTROLLER_CONTROLLER_STATE_H
@@ -33,6 +33,7 @@ struct controller {
     struct topic_creator *topic_creator;
     struct producer_id_manager *producer_ids;
 
+    bool backs_off;                   // the last term failed at its start: the next election waits
     struct zk_controller_epoch epoch; // of this controller, while active
     struct controller_context context;
     struct zk_state_store zk_store;
@@ -78,6 +79,8 @@ void controller_unwatch_topic(struct controller *controller, const char *topic);
 enum kafka_error controller_watch_broker(struct controller *controller, int32_t broker_id)
     __attribute__((warn_unused_result));
 
+void controller_unwatch_broker(struct controller *controller, int32_t broker_id);
+
 // The election on /preferred_replica_election that an operator asked for, then its znode's deletion.
 enum kafka_error controller_elect_preferred(struct controller *controller) __attribute__((warn_unused_result));
 
@@ -92,6 +95,9 @@ enum kafka_error controller_delete_topic_deletions(struct controller *controller
 // Marks topics for deletion, unknown ones are dropped from /admin/delete_topics.
 enum kafka_error controller_queue_deletions(struct controller *controller, const char *const *names, size_t count)
     __attribute__((warn_unused_result));
+
+// controller_brokers.c: /brokers/ids has other children; a registration was rewritten; a log directory failed.
+controller_process controller_process_brokers, controller_process_registrations, controller_process_log_dir_events;
 
 // These replicas went offline: leaders move, ISRs shrink.
 enum kafka_error controller_take_replicas_offline(struct controller *controller,
