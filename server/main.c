@@ -22,7 +22,8 @@
     "------                          -----------\n"                                                                    \
     "--help                          Print this and exit.\n"                                                           \
     "--override <property=value>     Set a property, whatever the file says about it.\n"                               \
-    "--version                       Print the version and exit.\n"
+    "--version                       Print the version and exit.\n\n"                                                  \
+    "BARNABAS_LOG_LEVEL in the environment: trace, debug, info (default), warn or error.\n"
 
 static bool read_overrides(char **arguments, struct properties *settings)
 {
@@ -161,6 +162,20 @@ static int run_broker(const struct properties *settings, struct signals *signals
     return code;
 }
 
+static bool set_log_level(void)
+{
+    const char *word = getenv("BARNABAS_LOG_LEVEL");
+    enum logger_level level = LOGGER_INFO;
+    if (word != NULL && *word != 0 && !logger_level_of_string(word, &level)) {
+        logger_error("Exiting due to a fatal error: BARNABAS_LOG_LEVEL is %s; allowed are trace, debug, info, warn and "
+                     "error",
+                     word);
+        return false;
+    }
+    logger_set_level(level);
+    return true;
+}
+
 static int run(const struct properties *settings)
 {
     struct signals signals = {.received = 0};
@@ -187,7 +202,7 @@ int main(int argc, char **argv)
         return 1;
     }
     struct properties settings = {0};
-    int code = read_settings(argv, &settings) ? run(&settings) : 1;
+    int code = set_log_level() && read_settings(argv, &settings) ? run(&settings) : 1;
     properties_fini(&settings);
     return code;
 }

@@ -26,6 +26,7 @@ struct metadata_snapshot {
     size_t broker_count;
     void *broker_memory;   // strings and endpoints of the brokers
     struct topic **topics; // by name
+    struct topic **by_id;  // the same ones
     size_t topic_count;
 };
 
@@ -47,6 +48,7 @@ static void snapshot_free(struct metadata_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->topic_count; i++)
         topic_unref(snapshot->topics[i]);
     free(snapshot->topics);
+    free(snapshot->by_id);
     free(snapshot->brokers);
     free(snapshot->broker_memory);
     free(snapshot);
@@ -178,13 +180,19 @@ const struct metadata_topic *metadata_snapshot_topic(const struct metadata_snaps
     return is_there ? &snapshot->topics[at]->public : NULL;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    const struct topic *x = *(struct topic *const *)a, *y = *(struct topic *const *)b;
+    return memcmp(x->public.id.bytes, y->public.id.bytes, sizeof x->public.id.bytes);
+}
+
 const struct metadata_topic *metadata_snapshot_topic_of_id(const struct metadata_snapshot *snapshot, struct uuid id)
 {
-    for (size_t i = 0; !uuid_is_zero(id) && i < snapshot->topic_count; i++) {
-        if (uuid_equal(snapshot->topics[i]->public.id, id))
-            return &snapshot->topics[i]->public;
-    }
-    return NULL;
+    struct topic wanted = {.public.id = id}, *key = &wanted;
+    if (uuid_is_zero(id) || snapshot->topic_count == 0)
+        return NULL;
+    struct topic *const *found = bsearch(&key, snapshot->by_id, snapshot->topic_count, sizeof key, compare_ids);
+    return found ? &(*found)->public : NULL;
 }
 
 const struct metadata_partition *metadata_topic_partition(const struct metadata_topic *topic, int32_t index)
@@ -433,6 +441,9 @@ static struct metadata_snapshot *snapshot_next(const struct metadata_snapshot *b
         const struct update_metadata_request_partition_state *state = &request->ungrouped_partition_states.items[i];
         merge_topic(next, state->topic_name, UUID_ZERO, state, 1, deletions);
     }
+    next->by_id = memory_alloc_array(next->topic_count + 1, sizeof(struct topic *));
+    memcpy(next->by_id, next->topics, next->topic_count * sizeof(struct topic *));
+    qsort(next->by_id, next->topic_count, sizeof(struct topic *), compare_ids);
     return next;
 }
 
