@@ -2,8 +2,9 @@
 """Requests of producers and consumers, one after the other on a one-broker cluster with broker id 0, and their answers in
 hex. They run against Apache Kafka (test/peer/capture-records) and against Barnabas (test/system/records_test.py) alike."""
 import struct
+import time
 
-from wire import array, string
+from wire import array, compact_array, compact_bytes, compact_string, string
 
 SETTINGS = {'broker.id': '0', 'num.partitions': '1', 'offsets.topic.replication.factor': '1',
             'auto.create.topics.enable': 'false'}
@@ -83,6 +84,72 @@ def end_of_epoch(leader_epoch, topic='plain', partition=0, version=3, current=-1
 def delete_records(offset, topic='plain', partition=0, version=1):
     body = array([string(topic) + array([struct.pack('>iq', partition, offset)])]) + struct.pack('>i', 30000)
     return lambda connection: connection.call(21, version, body).hex()
+
+
+# ---- Versions with tagged fields
+
+TAGS = b'\0'
+
+
+def topic_id(connection, topic):
+    """From Metadata 12; zero for a topic that is not known."""
+    name = compact_string(topic)
+    answer = connection.call_flexible(3, 12, compact_array([bytes(16) + name + TAGS]) + bytes(2) + TAGS)
+    at = answer.index(name) + len(name)
+    return answer[at:at + 16]
+
+
+def new_produce(topic='plain', version=11, acks=1, batch=BATCH, transactional_id=None):
+    partition = struct.pack('>i', 0) + compact_bytes(batch) + TAGS
+    body = compact_string(transactional_id) + struct.pack('>hi', acks, 30000)
+    body += compact_array([compact_string(topic) + compact_array([partition]) + TAGS]) + TAGS
+    return lambda connection: connection.call_flexible(0, version, body).hex()
+
+
+def new_fetch(partition=0, offset=0, epoch=-1, last_epoch=-1, version=17, topic='plain', replica=-1, isolation=0,
+              session_epoch=-1, unknown_id=None):
+    """Topic ids are printed as T, session ids as S."""
+    def run(connection):
+        known_id = unknown_id or topic_id(connection, topic)
+        element = struct.pack('>iiqiqi', partition, epoch, offset, last_epoch, -1, 1 << 20) + TAGS
+        topics = (known_id if version >= 13 else compact_string(topic)) + compact_array([element]) + TAGS
+        body = b'' if version >= 15 else struct.pack('>i', replica)
+        body += struct.pack('>iiibii', 0, 1, 1 << 25, isolation, 0, session_epoch)
+        body += compact_array([topics]) + compact_array([]) + compact_string('')
+        replica_state = b'\1\1\x0d' + struct.pack('>iq', replica, -1) + TAGS
+        body += replica_state if version >= 15 and replica != -1 else TAGS
+        answer = connection.call_flexible(1, version, body)
+        session, = struct.unpack_from('>i', answer, 6)
+        text = answer[:6].hex() + (' S ' if session else ' 0 ') + answer[10:].hex()
+        return text.replace(known_id.hex(), ' T ')
+    return run
+
+
+def new_list_offsets(timestamp, version=9, topic='plain', replica=-1):
+    element = struct.pack('>iiq', 0, -1, timestamp) + TAGS
+    body = struct.pack('>ib', replica, 0) + compact_array([compact_string(topic) + compact_array([element]) + TAGS]) + TAGS
+    return lambda connection: connection.call_flexible(2, version, body).hex()
+
+
+def init_producer_id(transactional_id=None, version=4, producer_id=-1, epoch=-1):
+    """The error code, and whether there is an id."""
+    body = compact_string(transactional_id) + struct.pack('>i', 60000)
+    if version >= 3:
+        body += struct.pack('>qh', producer_id, epoch)
+
+    def run(connection):
+        answer = connection.call_flexible(22, version, body + TAGS)
+        return struct.unpack_from('>h', answer, 4)[0], struct.unpack_from('>q', answer, 6)[0] >= 0, answer[14:].hex()
+    return run
+
+
+def retry(request, code):
+    """Repeats while the answer begins with that error code."""
+    def run(connection):
+        while (answer := request(connection))[0] == code:
+            time.sleep(0.1)
+        return answer
+    return run
 
 
 def create(topic, partitions=1, *configs):
@@ -177,6 +244,32 @@ CASES = [
     ('fetch when all is gone', fetch((0, 21), session=0)),
     ('end of epoch when all is gone', end_of_epoch(0)),
     ('produce after that', produce()),
+    *((f'new produce {version}', new_produce(version=version)) for version in range(9, 12)),
+    ('new produce acks all', new_produce(acks=-1)),
+    ('new produce to unknown', new_produce(topic='nosuch')),
+    ('new produce garbage', new_produce(batch=b'garbage')),
+    ('new produce null', new_produce(topic='compacted', batch=BATCH[:-1])),
+    *((f'new fetch {version}', new_fetch(offset=21, version=version)) for version in range(12, 18)),
+    ('new fetch committed', new_fetch(offset=21, isolation=1)),
+    ('new fetch beyond the end', new_fetch(offset=1000)),
+    ('new fetch with an epoch', new_fetch(offset=21, epoch=0, last_epoch=0)),
+    ('new fetch beyond the end with an epoch', new_fetch(offset=1000, last_epoch=0)),
+    ('new fetch with a later last epoch', new_fetch(offset=21, last_epoch=3)),
+    ('new fetch before the start with an epoch', new_fetch(offset=3, last_epoch=0)),
+    *((f'new fetch in a later epoch {version}', new_fetch(offset=21, epoch=4, version=version)) for version in (12, 16)),
+    ('new fetch an unknown partition', new_fetch(partition=9)),
+    ('new fetch an unknown id', new_fetch(unknown_id=bytes(range(1, 17)))),
+    ('new fetch the zero id', new_fetch(unknown_id=bytes(16))),
+    ('new fetch an unknown id with a session', new_fetch(unknown_id=bytes(range(1, 17)), session_epoch=0)),
+    ('new fetch as a replica', new_fetch(offset=21, epoch=0, replica=5)),
+    ('new fetch as a replica 14', new_fetch(offset=21, epoch=0, replica=5, version=14)),
+    *((f'new list {timestamp} {version}', new_list_offsets(timestamp, version=version))
+      for version in range(6, 10) for timestamp in (LATEST, EARLIEST, MAX, LOCAL, TIERED)),
+    ('init producer id', retry(init_producer_id(), 14)),
+    ('init producer id 2', init_producer_id(version=2)),
+    ('init producer id again', init_producer_id(producer_id=5, epoch=1)),
+    ('init producer id without an epoch', init_producer_id(producer_id=5)),
+    ('init producer id for no transactional id', init_producer_id(transactional_id='')),
 ]
 
 

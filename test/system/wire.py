@@ -12,6 +12,26 @@ def array(items):
     return struct.pack('>i', len(items)) + b''.join(items)
 
 
+def unsigned_varint(value):
+    data = b''
+    while value > 127:
+        data += bytes([value & 127 | 128])
+        value >>= 7
+    return data + bytes([value])
+
+
+def compact_bytes(data):
+    return b'\0' if data is None else unsigned_varint(len(data) + 1) + data
+
+
+def compact_string(text):
+    return compact_bytes(None if text is None else text.encode())
+
+
+def compact_array(items):
+    return unsigned_varint(len(items) + 1) + b''.join(items)
+
+
 class Connection:
     def __init__(self, port, host='127.0.0.1', timeout=30):
         self.socket = socket.create_connection((host, port), timeout=timeout)
@@ -30,6 +50,14 @@ class Connection:
         answer = self.read(size)
         assert struct.unpack('>i', answer[:4])[0] == self.correlation
         return answer[4:]
+
+    def call_flexible(self, api, version, body):
+        """The same for a version with tagged fields: header version 2, answer's header version 1."""
+        self.send(api, version, b'\0' + body)
+        size, = struct.unpack('>i', self.read(4))
+        answer = self.read(size)
+        assert struct.unpack('>i', answer[:4])[0] == self.correlation and answer[4] == 0
+        return answer[5:]
 
     def read(self, size):
         data = b''
