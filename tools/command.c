@@ -105,3 +105,21 @@ bool command_refuses(const struct property *property, char **error)
         *error = memory_format("The configuration %s is not supported: connections are not secured yet", property->key);
     return is_secured;
 }
+
+const char *command_text_property(const struct properties *properties, const char *key, const char *otherwise)
+{
+    const char *value = properties_get(properties, key);
+    return value ? value : otherwise;
+}
+
+bool command_flag_property(const struct properties *properties, const char *key, bool otherwise)
+{
+    const char *value = properties_get(properties, key);
+    if (!value)
+        return otherwise;
+    value += strspn(value, " \t");
+    size_t size = strlen(value);
+    while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
+        size--;
+    return size == 4 && strncasecmp(value, "true", 4) == 0;
+}

@@ -31,6 +31,10 @@ void command_check_exclusive(const struct arguments *options, const char *name, 
 // Adds the values KEY=VALUE of an option to the properties; without "=" the value is empty. Ends for an empty key.
 void command_read_properties(const struct arguments *options, const char *name, struct properties *properties);
 
+// The value of a key or what it is otherwise; and whether it is "true", in any case and with blanks around it.
+const char *command_text_property(const struct properties *properties, const char *key, const char *otherwise);
+bool command_flag_property(const struct properties *properties, const char *key, bool otherwise);
+
 // A key that would secure the connection is refused, since going on without would be worse: true with a message in
 // error, to be freed.
 bool command_refuses(const struct property *property, char **error);

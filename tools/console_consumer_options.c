@@ -116,14 +116,7 @@ static const char *settle_group(struct arguments *options, const struct properti
     }
     if (count > 1) {
         // As a HashSet prints them.
-        for (size_t i = 1; i < count; i++) {
-            for (size_t j = i; j > 0 && java_hash_compare(names[j - 1], names[j], java_hash_capacity(16, count)) > 0;
-                 j--) {
-                const char *swapped = names[j];
-                names[j] = names[j - 1];
-                names[j - 1] = swapped;
-            }
-        }
+        java_hash_sort(names, count, sizeof *names, 0, java_hash_capacity(16, count));
         char message[1024];
         snprintf(message, sizeof message,
                  "The group ids provided in different places (directly using '--group', via '--consumer-property', or "

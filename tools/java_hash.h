@@ -17,4 +17,8 @@ uint32_t java_hash_capacity(size_t made_for, size_t count);
 // one that was put in first comes first).
 int java_hash_compare(const char *a, const char *b, uint32_t capacity);
 
+// Puts items into that order. Each is a struct with the string, const char *, at that offset. Items of the same slot
+// stay in the order in which they are.
+void java_hash_sort(void *items, size_t count, size_t item_size, size_t string_offset, uint32_t capacity);
+
 #endif

@@ -1,36 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/line_reader.h"
 
+#include "tools/command.h"
+
 #include <string.h>
-#include <strings.h>
-
-static const char *text_property(const struct properties *properties, const char *key, const char *otherwise)
-{
-    const char *value = properties_get(properties, key);
-    return value ? value : otherwise;
-}
-
-// "true" in any case, with blanks around it.
-static bool flag_property(const struct properties *properties, const char *key)
-{
-    const char *value = text_property(properties, key, "");
-    value += strspn(value, " \t");
-    size_t size = strlen(value);
-    while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
-        size--;
-    return size == 4 && strncasecmp(value, "true", 4) == 0;
-}
 
 bool line_reader_init(struct line_reader *reader, const struct properties *properties, char **error)
 {
     *reader = (struct line_reader){
-        .parse_key = flag_property(properties, "parse.key"),
-        .parse_headers = flag_property(properties, "parse.headers"),
-        .ignore_error = flag_property(properties, "ignore.error"),
-        .key_separator = text_property(properties, "key.separator", "\t"),
-        .headers_delimiter = text_property(properties, "headers.delimiter", "\t"),
-        .headers_separator = text_property(properties, "headers.separator", ","),
-        .headers_key_separator = text_property(properties, "headers.key.separator", ":"),
+        .parse_key = command_flag_property(properties, "parse.key", false),
+        .parse_headers = command_flag_property(properties, "parse.headers", false),
+        .ignore_error = command_flag_property(properties, "ignore.error", false),
+        .key_separator = command_text_property(properties, "key.separator", "\t"),
+        .headers_delimiter = command_text_property(properties, "headers.delimiter", "\t"),
+        .headers_separator = command_text_property(properties, "headers.separator", ","),
+        .headers_key_separator = command_text_property(properties, "headers.key.separator", ":"),
         .null_marker = properties_get(properties, "null.marker"),
     };
     const struct {

@@ -5,22 +5,9 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 static const char FORMATTER_PACKAGE[] = "org.apache.kafka.tools.consumer.";
 static const char FORMATTER_PACKAGE_OLD[] = "kafka.tools.";
-
-static const char *text_property(const struct properties *properties, const char *key, const char *otherwise)
-{
-    const char *value = properties_get(properties, key);
-    return value ? value : otherwise;
-}
-
-static bool flag_property(const struct properties *properties, const char *key, bool otherwise)
-{
-    const char *value = properties_get(properties, key);
-    return value ? strcasecmp(value + strspn(value, " \t"), "true") == 0 : otherwise;
-}
 
 static const struct deserializer *deserializer_property(const struct properties *properties, const char *key)
 {
@@ -60,16 +47,16 @@ bool message_formatter_init(struct message_formatter *formatter, const char *cla
         return false;
     *formatter = (struct message_formatter){
         .is_silent = is_silent,
-        .print_timestamp = flag_property(properties, "print.timestamp", false),
-        .print_partition = flag_property(properties, "print.partition", false),
-        .print_offset = flag_property(properties, "print.offset", false),
-        .print_headers = flag_property(properties, "print.headers", false),
-        .print_key = flag_property(properties, "print.key", false),
-        .print_value = flag_property(properties, "print.value", true),
-        .key_separator = text_property(properties, "key.separator", "\t"),
-        .line_separator = text_property(properties, "line.separator", "\n"),
-        .headers_separator = text_property(properties, "headers.separator", ","),
-        .null_literal = text_property(properties, "null.literal", "null"),
+        .print_timestamp = command_flag_property(properties, "print.timestamp", false),
+        .print_partition = command_flag_property(properties, "print.partition", false),
+        .print_offset = command_flag_property(properties, "print.offset", false),
+        .print_headers = command_flag_property(properties, "print.headers", false),
+        .print_key = command_flag_property(properties, "print.key", false),
+        .print_value = command_flag_property(properties, "print.value", true),
+        .key_separator = command_text_property(properties, "key.separator", "\t"),
+        .line_separator = command_text_property(properties, "line.separator", "\n"),
+        .headers_separator = command_text_property(properties, "headers.separator", ","),
+        .null_literal = command_text_property(properties, "null.literal", "null"),
         .key_deserializer = deserializer_property(properties, "key.deserializer"),
         .value_deserializer = deserializer_property(properties, "value.deserializer"),
         .headers_deserializer = deserializer_property(properties, "headers.deserializer"),

@@ -4,6 +4,7 @@
 #include "tools/java_hash.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,19 +81,6 @@ static void print_partition(const struct topic_report *report, const struct repo
     puts(report->shows_elr ? "\tElr: N/A\tLastKnownElr: N/A" : "");
 }
 
-// Insertion sort by the slots of a HashMap: those of one slot stay in the order in which they came.
-static void sort_configs(struct report_topic *topic)
-{
-    uint32_t capacity = java_hash_capacity(16, (size_t)topic->config_count);
-    for (int32_t i = 1; i < topic->config_count; i++) {
-        struct report_config config = topic->configs[i];
-        int32_t at = i;
-        for (; at > 0 && java_hash_compare(topic->configs[at - 1].name, config.name, capacity) > 0; at--)
-            topic->configs[at] = topic->configs[at - 1];
-        topic->configs[at] = config;
-    }
-}
-
 static void print_configs(struct report_topic *topic)
 {
     char id[UUID_STRING_SIZE];
@@ -100,7 +88,9 @@ static void print_configs(struct report_topic *topic)
     printf("Topic: %s%s%s\tPartitionCount: %" PRId32 "\tReplicationFactor: %" PRId32 "\tConfigs: ", topic->name,
            uuid_is_zero(topic->id) ? "" : "\tTopicId: ", uuid_is_zero(topic->id) ? "" : id, topic->partition_count,
            topic->partition_count > 0 ? replication_factor(&topic->partitions[0]) : 0);
-    sort_configs(topic);
+    size_t count = (size_t)topic->config_count;
+    java_hash_sort(topic->configs, count, sizeof *topic->configs, offsetof(struct report_config, name),
+                   java_hash_capacity(16, count));
     const char *separator = "";
     for (int32_t i = 0; i < topic->config_count; i++) {
         const struct report_config *config = &topic->configs[i];

@@ -7,6 +7,7 @@
 #include "tools/topic_filter.h"
 #include "tools/topic_report.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -458,19 +459,6 @@ static bool ask_reassignments(struct topics *topics, struct report_topic *report
     }
 }
 
-// By the slots of the HashMap that Kafka's program keeps descriptions in.
-static void sort_reports(struct report_topic *reports, int32_t count)
-{
-    uint32_t capacity = java_hash_capacity((size_t)count, (size_t)count);
-    for (int32_t i = 1; i < count; i++) {
-        struct report_topic report = reports[i];
-        int32_t at = i;
-        for (; at > 0 && java_hash_compare(reports[at - 1].name, report.name, capacity) > 0; at--)
-            reports[at] = reports[at - 1];
-        reports[at] = report;
-    }
-}
-
 static bool print_reports(struct topics *topics, struct report_topic *reports)
 {
     struct topic_report report;
@@ -481,7 +469,10 @@ static bool print_reports(struct topics *topics, struct report_topic *reports)
     for (int32_t i = 0; i < topics->metadata->brokers.count; i++)
         live[i] = topics->metadata->brokers.items[i].node_id;
     report.live_brokers = (struct report_ids){live, topics->metadata->brokers.count};
-    sort_reports(reports, topics->chosen_count);
+    // The HashMap that Kafka's program keeps descriptions in is made for as many as there are.
+    size_t count = (size_t)topics->chosen_count;
+    java_hash_sort(reports, count, sizeof *reports, offsetof(struct report_topic, name),
+                   java_hash_capacity(count, count));
     for (int32_t i = 0; i < topics->chosen_count; i++)
         topic_report_print(&report, &reports[i]);
     return true;

@@ -181,6 +181,15 @@ class Console(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn('Size of data received by IntegerDeserializer is not 4', result.stderr)
 
+    def test_usage_of_scripts(self):
+        for name, usage in (('kafka-server-start.sh', '[-daemon] server.properties [--override property=value]*'),
+                            ('zookeeper-server-start.sh', '[-daemon] zookeeper.properties'),
+                            ('zookeeper-shell.sh', 'zookeeper_host:port[/path] [-zk-tls-config-file file] [args...]')):
+            result = subprocess.run(words(name), capture_output=True, text=True)
+            self.assertEqual((result.returncode, result.stdout), (1, f'USAGE: {BIN / name} {usage}\n'))
+        result = subprocess.run(words('kafka-server-start.sh', '--version'), capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stdout), (0, '3.9.1\n'))
+
     def test_stop_scripts_end_nothing_else(self):
         # The system's brokers are left alone: nobody has node id 12345.
         result = subprocess.run(words('kafka-server-stop.sh', '--node-id=12345'), capture_output=True, text=True)
