@@ -112,7 +112,8 @@ int main(int argc, char **argv)
     }
     fputs("# Configuration\n\nEvery key of Kafka 3.9: name, type and bounds, default, when a change takes effect, "
           "meaning. "
-          "Made from\n`rules/options.def`; `cmake --build build/asan --target configuration_document` renews this page.\n",
+          "Made from\n`rules/options.def`; `cmake --build build/asan --target configuration_document` renews this "
+          "page.\n",
           out);
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         fprintf(out, "\n## %s\n\n%s\n", sections[i].title, sections[i].text);

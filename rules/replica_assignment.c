@@ -210,9 +210,9 @@ enum kafka_error replica_assignment_parse(struct arena *arena, const char *text,
         for (;; text++) {
             const char *word = text;
             if (!parse_id(&text, ids) || (*text != ':' && *text != ',' && *text != 0))
-                return refuse(
-                    KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                    arena_format(arena, "For input string: \"%.*s\"", (int)strcspn(word, ":,"), word), message);
+                return refuse(KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                              arena_format(arena, "For input string: \"%.*s\"", (int)strcspn(word, ":,"), word),
+                              message);
             for (int32_t i = 0; i < list->count; i++) {
                 if (list->broker_ids[i] == *ids)
                     return refuse(
