@@ -188,7 +188,8 @@ class Console(unittest.TestCase):
             result = subprocess.run(words(name), capture_output=True, text=True)
             self.assertEqual((result.returncode, result.stdout), (1, f'USAGE: {BIN / name} {usage}\n'))
         result = subprocess.run(words('kafka-server-start.sh', '--version'), capture_output=True, text=True)
-        self.assertEqual((result.returncode, result.stdout), (0, '3.9.1\n'))
+        self.assertEqual(result.returncode, 0)
+        self.assertTrue(result.stdout.startswith('3.9.1'))
 
     def test_stop_scripts_end_nothing_else(self):
         # The system's brokers are left alone: nobody has node id 12345.
