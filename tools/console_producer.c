@@ -362,9 +362,9 @@ static void producer_enqueue(struct producer *producer, const struct line_record
                                     (ssize_t)record->items[i].name.size, record->items[i].value.data,
                                     (ssize_t)record->items[i].value.size);
         }
-        // librdkafka takes the bytes as changeable but copies them (MSG_F_COPY).
+        // librdkafka takes bytes as changeable but copies them (MSG_F_COPY).
         void *value = (void *)(uintptr_t)record->value.data;
-        const void *key = record->key.data;
+        void *key = (void *)(uintptr_t)record->key.data;
         error = rd_kafka_producev(producer->client, RD_KAFKA_V_RKT(producer->topic),
                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(value, record->value.size),
                                   RD_KAFKA_V_KEY(key, record->key.size), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
