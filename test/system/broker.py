@@ -71,12 +71,13 @@ class Broker:
         return self
 
     def answers(self):
-        """Whether it answers an ApiVersions request, version 0."""
-        request = b'\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\x00\x00'
+        """Whether it answers a Metadata request, version 1 for no topics, with the brokers that it knows: one at least."""
+        request = b'\x00\x00\x00\x0e\x00\x03\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00'
         try:
             with socket.create_connection(('127.0.0.1', self.port), timeout=5) as connection:
                 connection.sendall(request)
-                return len(connection.recv(8)) > 0
+                answer = connection.recv(12, socket.MSG_WAITALL)
+                return len(answer) == 12 and int.from_bytes(answer[8:], 'big') > 0
         except OSError:
             return False
 
