@@ -84,7 +84,7 @@ struct group {
     int32_t partition; // of __consumer_offsets
     struct lock lock;
 
-    enum group_state state LOCK_GUARDED;
+    enum group_state state; // from here on all is guarded by the lock
     int64_t state_timestamp_ms;
     int32_t generation;
     char *protocol_type; // NULL without one

@@ -268,8 +268,10 @@ static bool fetch_all(const struct group *group, struct arena *arena, struct off
     return true;
 }
 
-void group_coordinator_fetch(struct group_coordinator *coordinator, const struct offset_fetch_request_group *request,
-                             struct arena *arena, struct offset_fetch_response_group *response)
+// Unchecked: the lock is taken only where there is a group.
+LOCK_UNCHECKED void group_coordinator_fetch(struct group_coordinator *coordinator,
+                                            const struct offset_fetch_request_group *request, struct arena *arena,
+                                            struct offset_fetch_response_group *response)
 {
     struct group *group = NULL;
     response->group_id = request->group_id;

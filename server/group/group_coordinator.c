@@ -117,6 +117,9 @@ static void free_groups(struct group_list *list)
 // ---- Partitions
 
 static struct led_partition *find_led(struct group_coordinator *coordinator, int32_t partition)
+    LOCK_REQUIRES(coordinator->lock);
+
+static struct led_partition *find_led(struct group_coordinator *coordinator, int32_t partition)
 {
     for (size_t i = 0; i < coordinator->led.count; i++) {
         if (coordinator->led.items[i].index == partition)
@@ -416,8 +419,10 @@ static enum kafka_error leave_members(struct group *group, const struct leave_gr
     return KAFKA_NONE;
 }
 
-void group_coordinator_leave(struct group_coordinator *coordinator, const struct leave_group_request *request,
-                             int16_t version, const struct group_waiter *waiter)
+// Unchecked: the lock is taken only where there is a group.
+LOCK_UNCHECKED void group_coordinator_leave(struct group_coordinator *coordinator,
+                                            const struct leave_group_request *request, int16_t version,
+                                            const struct group_waiter *waiter)
 {
     struct leave_group_response *response = message_alloc_array(waiter->arena, &leave_group_response_schema, 1);
     bool has_members = version >= FIRST_LEAVE_VERSION_WITH_MEMBERS && request->members.count > 0;
