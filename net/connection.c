@@ -124,6 +124,8 @@ static bool make_room(struct connection *connection, size_t need)
 
 static enum connection_result refuse(struct connection *connection, const char *why, int32_t size)
 {
+    if (!service_logs_refusal(connection->service))
+        return CONNECTION_ENDED;
     char host[REQUEST_HOST_SIZE];
     logger_info("Closing the connection from %s port %u on listener %s: %s (frame of %d bytes, "
                 "socket.request.max.bytes is %d).",

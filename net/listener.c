@@ -169,8 +169,9 @@ static void take_connection(struct listener *listener, int fd, const struct sock
     set_peer(&peer, address);
     if (!connection_limits_enter(&listener->service->limits, peer.peer_address)) {
         char host[REQUEST_HOST_SIZE];
-        logger_info("Rejected connection from %s, address already has the configured maximum of connections.",
-                    request_peer_host(&peer, host));
+        if (service_logs_refusal(listener->service))
+            logger_info("Rejected connection from %s, address already has the configured maximum of connections.",
+                        request_peer_host(&peer, host));
         socket_calls()->close(fd);
         return;
     }

@@ -29,6 +29,12 @@ struct service {
     struct connection_limits limits;                 // safe from every thread
     atomic_int stop;                                 // enum service_stop; only rises
     atomic_uint_fast64_t next_connection_id;
+    atomic_int_fast64_t refusals_second; // clock_monotonic_ms() / 1000 of what refusals_count counts
+    atomic_uint refusals_count;
 };
+
+// Whether a connection that is refused is worth a line in the log: some a second are, so that no peer can fill a disk.
+// Safe from every thread.
+bool service_logs_refusal(struct service *service);
 
 #endif
