@@ -28,7 +28,7 @@ static void has_a_sound_table(void)
         free(message);
         enum option found;
         CU_ASSERT_TRUE(option_find(row->scope, view_of_string(row->name), &found));
-        CU_ASSERT_EQUAL(found, i);
+        CU_ASSERT_EQUAL(found, (enum option)i);
         CU_ASSERT_TRUE(strlen(row->text) > 10);
         for (const char *name = row->synonyms; name != NULL && *name != 0;) {
             size_t size = strcspn(name, ",");
