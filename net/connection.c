@@ -95,6 +95,7 @@ static bool make_room(struct connection *connection, size_t need)
 {
     size_t have = connection->filled - connection->start;
     struct buffer *buffer = &connection->buffer;
+    assert(buffer->bytes != NULL || have == 0);
     if (have == 0)
         connection->start = connection->filled = 0;
     if (buffer->bytes != NULL && need <= buffer->capacity - connection->start && connection->filled < buffer->capacity)
@@ -114,7 +115,7 @@ static bool make_room(struct connection *connection, size_t need)
             memcpy(larger.bytes, buffer->bytes + connection->start, have);
         buffer_pool_give_back(connection->service->buffers, *buffer);
         *buffer = larger;
-    } else if (connection->start > 0) {
+    } else if (have > 0 && connection->start > 0) {
         memmove(buffer->bytes, buffer->bytes + connection->start, have);
     }
     connection->start = 0;

@@ -67,7 +67,7 @@ static int listen_on(const struct sockaddr *address, socklen_t size, const struc
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_in6 address; // the port is at the same place for both families
+    struct sockaddr_in6 address = {0}; // the port is at the same place for both families
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
         return 0;

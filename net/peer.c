@@ -293,13 +293,15 @@ int peer_negotiate(struct peer *peer, int64_t deadline_ms)
     int16_t version = API_VERSIONS_FIRST_TRIED;
     for (;;) {
         struct arena arena;
-        const void *answer;
+        const void *answer = NULL;
         arena_init(&arena, SIZE_MAX);
         int result = peer_call(peer, API_API_VERSIONS, version, &request, &arena, &answer, deadline_ms);
         const struct api_versions_response *response = answer;
-        int16_t error = result == 0 ? response->error_code : (int16_t)0;
-        if (result == 0)
+        int16_t error = 0;
+        if (result == 0) {
+            error = response->error_code;
             remember_versions(peer, response);
+        }
         arena_fini(&arena);
         if (result != 0 || error == 0)
             return result;

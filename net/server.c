@@ -45,7 +45,7 @@ void server_config_init(struct server_config *config)
         .send_buffer_bytes = 100 * 1024,
         .receive_buffer_bytes = 100 * 1024,
         .listen_backlog = 50,
-        .idle_ms_max = 10 * 60 * 1000,
+        .idle_ms_max = 600000,
         .connections_max = INT_MAX,
         .connections_per_ip_max = INT_MAX,
     };
