@@ -120,6 +120,7 @@ static const struct {
     {CLIENT_PRODUCER, "topic.metadata.refresh.fast.interval.ms", "20"},
     {CLIENT_CONSUMER, "topic.metadata.refresh.fast.interval.ms", "100"},
     {BOTH, "socket.nagle.disable", "true"},
+    {BOTH, "broker.address.ttl", "20"},
     {BOTH, "connections.max.idle.ms", "540000"},
     {CLIENT_PRODUCER, "partitioner", "murmur2_random"},
     {CLIENT_PRODUCER, "enable.idempotence", "true"},
@@ -274,6 +275,22 @@ bool client_config_apply(enum client_kind kind, const struct properties *propert
             return false;
     }
     return true;
+}
+
+int client_config_resolve(unsigned failed_connections, const char *node, const char *service,
+                          const struct addrinfo *hints, struct addrinfo **result)
+{
+    if (!node && !service) {
+        freeaddrinfo(*result); // librdkafka gives an answer back this way
+        return 0;
+    }
+    if (failed_connections % 2 == 0 && hints->ai_family == AF_UNSPEC) {
+        struct addrinfo narrowed = *hints;
+        narrowed.ai_family = AF_INET;
+        if (getaddrinfo(node, service, &narrowed, result) == 0)
+            return 0;
+    }
+    return getaddrinfo(node, service, hints, result);
 }
 
 void client_config_warn_connection(const char *who, const struct bootstrap *bootstrap, const char *reason)

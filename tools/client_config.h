@@ -8,6 +8,7 @@
 #include "tools/bootstrap.h"
 
 #include <librdkafka/rdkafka.h>
+#include <netdb.h>
 
 enum client_kind { CLIENT_PRODUCER = 1, CLIENT_CONSUMER = 2 };
 
@@ -15,6 +16,11 @@ enum client_kind { CLIENT_PRODUCER = 1, CLIENT_CONSUMER = 2 };
 // properties. Returns false with a message for people in error, to be freed, when a value is bad or a key refused.
 bool client_config_apply(enum client_kind kind, const struct properties *properties, rd_kafka_conf_t *conf,
                          char **error) __attribute__((warn_unused_result));
+
+// For rd_kafka_conf_set_resolve_cb: looks a name up. As with Java, a name's IPv4 addresses are tried alone first; after
+// an odd number of failed connections all of its addresses are. From any thread.
+int client_config_resolve(unsigned failed_connections, const char *node, const char *service,
+                          const struct addrinfo *hints, struct addrinfo **result);
 
 // Warns that a server did not answer, as Java's clients do, from librdkafka's own words. who: "Producer clientId=…".
 void client_config_warn_connection(const char *who, const struct bootstrap *bootstrap, const char *reason);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct consumer {
     struct console_consumer_options options;
     rd_kafka_t *client;
     struct bootstrap bootstrap;
+    atomic_uint failed_connections;
     char who[512]; // for log lines
     int64_t processed;
     int64_t unstored; // records whose offset could not be kept for the commit
@@ -40,9 +42,18 @@ static void note_signal(int number)
 static void on_error(rd_kafka_t *client, int error, const char *reason, void *context)
 {
     struct consumer *consumer = context;
-    if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE)
+    if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE) {
+        atomic_fetch_add(&consumer->failed_connections, 1);
         client_config_warn_connection(consumer->who, &consumer->bootstrap, reason);
+    }
     (void)client;
+}
+
+static int on_resolve(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result,
+                      void *context)
+{
+    const struct consumer *consumer = context;
+    return client_config_resolve(atomic_load(&consumer->failed_connections), node, service, hints, result);
 }
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
@@ -85,6 +96,7 @@ static void consumer_connect(struct consumer *consumer)
         exit_config(reason);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_resolve_cb(conf, on_resolve);
     rd_kafka_conf_set_opaque(conf, consumer);
     consumer->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     if (!consumer->client) {

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -66,6 +67,7 @@ struct producer {
     rd_kafka_t *client;
     rd_kafka_topic_t *topic;
     const char *topic_name;
+    atomic_uint failed_connections;
     char who[256]; // for log lines
     struct bootstrap bootstrap;
     struct line_input input;
@@ -95,11 +97,20 @@ static noreturn void exit_with(const char *exception, const char *message)
 static void on_error(rd_kafka_t *client, int error, const char *reason, void *context)
 {
     struct producer *producer = context;
-    if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE)
+    if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE) {
+        atomic_fetch_add(&producer->failed_connections, 1);
         client_config_warn_connection(producer->who, &producer->bootstrap, reason);
-    else if (error == RD_KAFKA_RESP_ERR__FATAL)
+    } else if (error == RD_KAFKA_RESP_ERR__FATAL) {
         command_log("ERROR", "barnabas.tools", "[%s] %s", producer->who, reason);
+    }
     (void)client;
+}
+
+static int on_resolve(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result,
+                      void *context)
+{
+    const struct producer *producer = context;
+    return client_config_resolve(atomic_load(&producer->failed_connections), node, service, hints, result);
 }
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
@@ -228,6 +239,7 @@ static void producer_connect(struct producer *producer, struct properties *prope
     }
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_resolve_cb(conf, on_resolve);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, producer);
     char reason[512];
