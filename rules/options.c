@@ -336,7 +336,7 @@ char *option_check(enum option option, const char *string, union option_value *v
 
 static int64_t topic_value(const struct properties *overrides, enum option option)
 {
-    union option_value value;
+    union option_value value = {.integer = 0};
     const char *string = properties_get(overrides, option_row(option)->name);
     char *message = option_check(option, string ? string : option_row(option)->default_value, &value);
     assert(message == NULL);

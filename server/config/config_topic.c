@@ -68,10 +68,10 @@ static bool synonym_value(const struct config *config, enum option synonym, stru
     *result = *value;
     int64_t unit_ms = 1;
     if (synonym == OPTION_LOG_RETENTION_MINUTES)
-        unit_ms = 60 * 1000;
+        unit_ms = INT64_C(60) * 1000;
     else if (synonym == OPTION_LOG_RETENTION_HOURS || synonym == OPTION_LOG_ROLL_HOURS ||
              synonym == OPTION_LOG_ROLL_JITTER_HOURS)
-        unit_ms = 60 * 60 * 1000;
+        unit_ms = INT64_C(60) * 60 * 1000;
     if (unit_ms != 1)
         result->value.integer *= unit_ms;
     bool is_retention = synonym == OPTION_LOG_RETENTION_MS || synonym == OPTION_LOG_RETENTION_MINUTES ||

@@ -5,11 +5,13 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import unittest
 
 from broker import PROGRAM, Broker, wait_for
+from wire import Connection, array, string
 from zookeeper import ZooKeeper, free_port
 
 STARTED = 'started (broker)'
@@ -104,6 +106,20 @@ class WithZooKeeper(unittest.TestCase):
         broker.start()
         self.assertEqual(broker.stop(), 143)
 
+    def test_topics_are_known_from_the_first_answer(self):
+        """A client that was waiting for the start is not told that a topic is unknown."""
+        broker = self.make('first-answer').start()
+        with Connection(broker.port) as connection:
+            wait_for(lambda: connection.create_topic('known') in (0, 36), 'the topic')
+        for _ in range(5):
+            broker.kill()
+            broker.launch()
+            connection = wait_for(lambda: connect(broker.port), 'the listener')
+            with connection:
+                answer = connection.call(3, 4, array([string('known')]) + b'\0')
+                at = answer.rindex(string('known'))
+                self.assertEqual(struct.unpack_from('>h', answer, at - 2)[0], 0)
+
     def test_second_broker(self):
         first = self.make('second').start()
         self.start_fails(self.make('second', log_dirs=first.data), 'Failed to acquire lock on file .lock in ')
@@ -153,6 +169,13 @@ class WithZooKeeper(unittest.TestCase):
                 ('log_dirs', '/proc/nowhere', '/proc/nowhere'),
                 ('zookeeper_set_acl', 'true', 'zookeeper.set.acl')):
             self.start_fails(self.make('bad', **{key: value}), message)
+
+
+def connect(port):
+    try:
+        return Connection(port)
+    except OSError:
+        return None
 
 
 if __name__ == '__main__':
