@@ -38,17 +38,22 @@ static void resign(struct controller *controller)
     logger_info("Broker %d is no longer the controller (epoch %d)", controller->broker->id, controller->epoch.epoch);
 }
 
-// Reads /controller (watching it): resigns if it names another broker.
+// Reads /controller (watching it): resigns if it names another broker. If it is this session's and yet nobody is in
+// office here, it is removed: no controller would act until the session ends.
 static enum zk_result check_office(struct controller *controller, int32_t *controller_id)
 {
+    struct zk_session *session = controller->broker->zk;
+    struct zk_stat stat = {0};
     *controller_id = -1;
-    enum zk_result result = zk_exists(controller->broker->zk, ZK_PATH_CONTROLLER, NULL);
+    enum zk_result result = zk_exists(session, ZK_PATH_CONTROLLER, &stat);
     if (result == ZK_OK || result == ZK_NO_NODE)
-        result = zk_controller_get(controller->broker->zk, controller_id);
+        result = zk_controller_get(session, controller_id);
     if (result == ZK_NO_NODE)
         result = ZK_OK;
     if (result != ZK_OK || *controller_id != controller->broker->id)
         resign(controller);
+    else if (!atomic_load(&controller->is_active) && stat.ephemeral_owner == zk_session_identity(session).id)
+        result = zk_delete(session, ZK_PATH_CONTROLLER, ZK_ANY_VERSION);
     return result;
 }
 
@@ -71,6 +76,7 @@ static void give_up_office(struct controller *controller)
 static void elect(struct controller *controller, int32_t controller_id)
 {
     int32_t elected_id = -1;
+    controller->term_session = atomic_load(&controller->session_count);
     while (controller_id == -1) {
         enum zk_result result =
             zk_elect_controller(controller->broker->zk, controller->broker->id, &controller->epoch, &elected_id);
@@ -91,12 +97,9 @@ static void elect(struct controller *controller, int32_t controller_id)
         if (error == KAFKA_NONE)
             return;
         logger_error("The new controller could not start and resigns: %s", kafka_error_name((int16_t)error));
-        if (error == KAFKA_STALE_CONTROLLER_EPOCH) {
-            resign(controller);
-        } else {
-            controller->backs_off = true;
+        controller->backs_off = error != KAFKA_STALE_CONTROLLER_EPOCH;
+        if (controller->backs_off || check_office(controller, &controller_id) == ZK_OK)
             give_up_office(controller);
-        }
         return;
     }
     logger_debug("Broker %d is the controller", controller_id);
@@ -118,6 +121,9 @@ static enum kafka_error process_reelect(struct controller *controller, const cha
     (void)argument;
     int32_t controller_id;
     enum zk_result result = check_office(controller, &controller_id);
+    // Without a registration of its own a controller would see its broker dead.
+    if (!atomic_load(&controller->is_registered))
+        return KAFKA_NONE;
     if (result == ZK_OK && controller->backs_off) {
         controller->backs_off = false;
         put_later(controller, process_reelect, REELECTION_BACKOFF_MS);
@@ -130,7 +136,9 @@ static enum kafka_error process_reelect(struct controller *controller, const cha
 static enum kafka_error process_session_expired(struct controller *controller, const char *argument)
 {
     (void)argument;
-    resign(controller);
+    // A term that began in a later session goes on.
+    if (controller->term_session != atomic_load(&controller->session_count))
+        resign(controller);
     return KAFKA_NONE;
 }
 
@@ -272,6 +280,7 @@ struct controller *controller_create(struct broker *broker)
 {
     struct controller *controller = memory_alloc(sizeof *controller);
     controller->broker = broker;
+    controller->is_registered = true;
     controller->events = event_queue_create();
     controller->admin = event_queue_create();
     controller_context_init(&controller->context, broker->id);
@@ -332,6 +341,8 @@ bool controller_is_active(const struct controller *controller)
 
 void controller_session_expired(struct controller *controller)
 {
+    atomic_store(&controller->is_registered, false);
+    atomic_fetch_add(&controller->session_count, 1);
     controller_put(controller, process_session_expired, NULL);
 }
 
@@ -339,6 +350,7 @@ void controller_session_opened(struct controller *controller, int64_t broker_epo
 {
     logger_info("Broker %d is registered anew with epoch %lld and takes part in elections again",
                 controller->broker->id, (long long)broker_epoch);
+    atomic_store(&controller->is_registered, true);
     controller_put(controller, process_reelect, NULL);
 }
 

@@ -3,7 +3,7 @@
 // a new controller reads), controller_changes.c (what changes in ZooKeeper), controller_brokers.c (brokers that come
 // and go), controller_requests.c (what brokers and clients ask), controller_responses.c (what brokers answer).
 //
-// All fields but `broker`, the queues and `is_active` are confined to the controller's thread.
+// All fields but `broker`, the queues and the atomic ones are confined to the controller's thread.
 #ifndef SERVER_CONTROLLER_CONTROLLER_STATE_H
 #define SERVER_CONTROLLER_CONTROLLER_STATE_H
 
@@ -30,6 +30,9 @@ struct controller {
     struct event_queue *events; // the controller's thread
     struct event_queue *admin;  // the admin thread
     _Atomic bool is_active;
+    _Atomic bool is_registered;    // false from a session's end until the broker is registered anew
+    _Atomic int32_t session_count; // of sessions that ended
+    int32_t term_session;          // session_count when this controller was elected
     struct topic_creator *topic_creator;
     struct producer_id_manager *producer_ids;
 
