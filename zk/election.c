@@ -50,8 +50,8 @@ enum zk_result zk_controller_get(struct zk_session *session, int32_t *broker_id)
     return result;
 }
 
-// The multi was refused: by another broker, or by its own first try over a connection that broke. Only the latter
-// leaves both our znode, owned by this very session, and our epoch.
+// The multi was refused (zk 2): by another broker, or by its own first try over a connection that broke. Only the
+// latter leaves both our znode, owned by this very session, and our epoch.
 static enum zk_result verify(struct zk_session *session, struct arena *arena, int32_t broker_id, int32_t epoch_wanted,
                              struct zk_controller_epoch *epoch, int32_t *elected_id)
 {

@@ -252,6 +252,18 @@ static void watch_path(zhandle_t *handle, int type, int state, const char *path,
     client->notify(client->context, &event);
 }
 
+// The library takes what stands before the last colon for the host, and no brackets around an IPv6 address.
+static char *without_brackets(const char *hosts)
+{
+    char *plain = memory_copy_string(hosts), *to = plain;
+
+    for (; *hosts && *hosts != '/'; hosts++)
+        if (*hosts != '[' && *hosts != ']')
+            *to++ = *hosts;
+    memmove(to, hosts, strlen(hosts) + 1);
+    return plain;
+}
+
 static int library_open(const struct zk_client_options *options, struct zk_client **client)
 {
     struct zk_client *new = memory_alloc(sizeof *new);
@@ -264,10 +276,14 @@ static int library_open(const struct zk_client_options *options, struct zk_clien
         id.client_id = options->take_up->id;
         memcpy(id.passwd, options->take_up->password, sizeof id.passwd);
     }
-    new->handle = zookeeper_init2(options->hosts, watch_session, options->session_timeout_ms,
-                                  options->take_up ? &id : NULL, new, 0, log_library_line);
-    if (!new->handle) {
-        int error = errno == EINVAL ? -EINVAL : -ENOENT;
+    char *hosts = without_brackets(options->hosts);
+
+    new->handle = zookeeper_init2(hosts, watch_session, options->session_timeout_ms, options->take_up ? &id : NULL, new,
+                                  0, log_library_line);
+    int error = new->handle ? 0 : errno == EINVAL ? -EINVAL : -ENOENT;
+
+    free(hosts);
+    if (error) {
         free(new);
         return error;
     }

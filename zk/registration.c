@@ -151,8 +151,8 @@ static void explain_duplicate(struct zk_session *session, const struct zk_regist
     arena_fini(&arena);
 }
 
-// The id's znode exists. Waits until another session's has gone (ZK_OK: try again), at most as long as it may live.
-// ZK_NODE_EXISTS with *broker_epoch set: it is this session's own, from a try whose answer was lost.
+// The id's znode exists (zk 8). Waits until another session's has gone (ZK_OK: try again), at most as long as it may
+// live. ZK_NODE_EXISTS with *broker_epoch set: it is this session's own, from a try whose answer was lost.
 static enum zk_result wait_for_owner(struct zk_session *session, const struct zk_registration *registration,
                                      const char *path, int64_t start_ms, int64_t *broker_epoch, char *reason)
 {

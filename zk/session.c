@@ -132,7 +132,7 @@ static void tell_listeners(struct zk_session *session, bool opened)
     }
 }
 
-// Opens the next session, trying for ever. False when the session was shut down meanwhile.
+// Opens the next session (zk 1), trying for ever. False when the session was shut down meanwhile.
 static bool open_next(struct zk_session *session)
 {
     for (;;) {
@@ -257,7 +257,9 @@ static void wait_until(struct zk_session *session, int64_t deadline_ms)
 static bool start_first_client(struct zk_session *session, const char *hosts, const struct zk_session_id *take_up,
                                int64_t deadline_ms, char *reason)
 {
-    for (struct zk_client *client = NULL;; wait_until(session, clock_monotonic_ms() + REOPEN_PAUSE_MS)) {
+    struct zk_client *client = NULL;
+
+    for (bool told = false;; told = true) {
         if (!start_client(session, hosts, take_up, &client)) {
             lock_acquire(&session->lock);
             session->client = client;
@@ -269,7 +271,9 @@ static bool start_first_client(struct zk_session *session, const char *hosts, co
         explain_silence(session, reason);
         if (clock_monotonic_ms() + REOPEN_PAUSE_MS > deadline_ms)
             return false;
-        logger_warn("%s. Trying again.", reason);
+        if (!told)
+            logger_warn("%s. Trying again.", reason);
+        wait_until(session, clock_monotonic_ms() + REOPEN_PAUSE_MS);
     }
 }
 
@@ -460,7 +464,7 @@ static void start_flight_locked(struct zk_session *session, struct flight *fligh
     condition_broadcast(&session->changed);
 }
 
-// Whether the call's requests can be sent now; waits for a connection while there is hope.
+// Whether the call's requests can be sent now (zk 3); waits for a connection while there is hope.
 static enum zk_result wait_usable_locked(struct zk_session *session, struct call *call) LOCK_REQUIRES(session->lock)
 {
     while ((session->state == SESSION_CONNECTING || (session->state == SESSION_CONNECTED && !session->client)) &&
@@ -476,7 +480,7 @@ static enum zk_result wait_usable_locked(struct zk_session *session, struct call
     return ZK_OK;
 }
 
-// Starts all that is unanswered, in order, and waits for the answers. Returns whether everything is answered.
+// Starts all that is unanswered, in order (zk 2), and waits for the answers. Returns whether everything is answered.
 static bool fly_round_locked(struct zk_session *session, struct call *call) LOCK_REQUIRES(session->lock)
 {
     bool complete = true;

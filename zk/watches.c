@@ -43,7 +43,7 @@ static void dispatch_to(struct zk_session *session, enum zk_watch_kind kind, con
     if (found)
         watch = *found;
     lock_release(&session->lock);
-    // Without the lock: the callback takes locks of lower rank.
+    // Without the lock (zk 4): the callback takes locks of lower rank.
     if (watch.notify)
         watch.notify(watch.context, event);
 }

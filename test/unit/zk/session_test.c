@@ -239,6 +239,23 @@ static void test_nobody_there(void)
     CU_ASSERT_PTR_NULL(session);
 }
 
+static void note_nothing(void *context, const struct zk_event *event)
+{
+    (void)context, (void)event;
+}
+
+static void test_ipv6(void)
+{
+    struct zk_client_options options = {
+        .hosts = "[::1]:1/[x]", .session_timeout_ms = 6000, .notify = note_nothing, .context = NULL};
+    struct zk_client *client = NULL;
+
+    if (access("/proc/net/if_inet6", R_OK))
+        return;
+    CU_ASSERT_EQUAL_FATAL(zk_client_library()->open(&options, &client), 0);
+    zk_client_library()->close(client);
+}
+
 // Many more reads than may be in flight, the server dying in between: all are answered, in their places.
 static void test_pipeline(void)
 {
@@ -286,4 +303,4 @@ static void test_pipeline(void)
 
 SUITE_MAIN("zk/session", {"watches", test_watches}, {"server restart", test_server_restart}, {"expiry", test_expiry},
            {"end while waiting", test_end_while_waiting}, {"hosts and chroot", test_hosts_and_chroot},
-           {"nobody there", test_nobody_there}, {"pipeline", test_pipeline})
+           {"nobody there", test_nobody_there}, {"IPv6", test_ipv6}, {"pipeline", test_pipeline})
