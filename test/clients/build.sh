@@ -33,14 +33,12 @@ rust)
     # A copy: cargo writes its lock file beside Cargo.toml.
     cp -r Cargo.toml src "$folder"
     cd "$folder"
-    # Before 1.68 cargo downloads the whole registry's history, unless told otherwise, for the dependencies only.
-    if [ "$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\)\..*/\1/p')" -lt 68 ]; then
-        RUSTC_BOOTSTRAP=1 cargo -Z sparse-registry --quiet fetch
-        set -- --offline
+    if [ "$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\)\..*/\1/p')" -ge 68 ]; then
+        cargo build --quiet
     else
-        set --
+        # This one downloads the whole registry's history to find a few crates, unless told otherwise.
+        RUSTC_BOOTSTRAP=1 cargo -Z sparse-registry build --quiet
     fi
-    cargo build --quiet "$@"
     ;;
 *)
     sed -n '3s/^# //p' "$0" >&2
