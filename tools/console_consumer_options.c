@@ -21,7 +21,8 @@ static const struct argument_row consumer_options[] = {
     {"enable-systest-events", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL, "Tells when it has shut down."},
     {"formatter", ARGUMENT_REQUIRED, ARGUMENT_STRING, "class",
      "org.apache.kafka.tools.consumer.DefaultMessageFormatter",
-     "How records are written: DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter."},
+     "How records are written: DefaultMessageFormatter, LoggingMessageFormatter, NoOpMessageFormatter, "
+     "OffsetsMessageFormatter, GroupMetadataMessageFormatter, TransactionLogMessageFormatter."},
     {"formatter-config", ARGUMENT_REQUIRED, ARGUMENT_STRING, "config file", NULL,
      "A properties file for the formatter."},
     {"from-beginning", ARGUMENT_NONE, ARGUMENT_STRING, "", NULL,

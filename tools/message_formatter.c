@@ -40,13 +40,16 @@ static const char *formatter_name(const char *class_name)
 bool message_formatter_init(struct message_formatter *formatter, const char *class_name,
                             const struct properties *properties)
 {
-    const char *name = formatter_name(class_name);
+    const struct internal_records *internal = internal_records_find(class_name);
+    const char *name = internal ? NULL : formatter_name(class_name);
     bool is_silent = name && strcmp(name, "NoOpMessageFormatter") == 0;
-    if (!name ||
-        (!is_silent && strcmp(name, "DefaultMessageFormatter") != 0 && strcmp(name, "LoggingMessageFormatter") != 0))
+    bool is_default =
+        name && (strcmp(name, "DefaultMessageFormatter") == 0 || strcmp(name, "LoggingMessageFormatter") == 0);
+    if (!internal && !is_silent && !is_default)
         return false;
     *formatter = (struct message_formatter){
         .is_silent = is_silent,
+        .internal = internal,
         .print_timestamp = command_flag_property(properties, "print.timestamp", false),
         .print_partition = command_flag_property(properties, "print.partition", false),
         .print_offset = command_flag_property(properties, "print.offset", false),
@@ -165,7 +168,12 @@ bool message_formatter_format(struct message_formatter *formatter, const rd_kafk
                               char **error)
 {
     formatter->text.count = 0;
-    bool ok = formatter->is_silent || add_record(formatter, message, error);
+    bool ok = true;
+    if (formatter->internal)
+        ok = internal_records_append(formatter->internal, view_of(message->key, message->key_len),
+                                     view_of(message->payload, message->len), &formatter->text, error);
+    else if (!formatter->is_silent)
+        ok = add_record(formatter, message, error);
     *text = view_of(formatter->text.items, formatter->text.count);
     return ok;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the console consumer writes a record: DefaultMessageFormatter with its print.* properties, separators and
-// deserializers, LoggingMessageFormatter (the same) and NoOpMessageFormatter. Confined to one thread.
+// deserializers, LoggingMessageFormatter (the same), NoOpMessageFormatter, and those of internal topics. Confined to
+// one thread.
 #ifndef TOOLS_MESSAGE_FORMATTER_H
 #define TOOLS_MESSAGE_FORMATTER_H
 
 #include "base/properties.h"
 #include "tools/deserializer.h"
+#include "tools/internal_records.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -13,6 +15,7 @@
 // Strings belong to the properties that it was made of, or are constants.
 struct message_formatter {
     bool is_silent;
+    const struct internal_records *internal; // NULL but for the formatters of internal topics
     bool print_timestamp, print_partition, print_offset, print_headers, print_key, print_value;
     const char *key_separator, *line_separator, *headers_separator, *null_literal;
     const struct deserializer *key_deserializer, *value_deserializer, *headers_deserializer; // NULL: bytes as they are

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console programs in what a transcript cannot show: terminals, signals, pipes that close, servers that are not
 there, groups that go on where they were."""
+import json
 import os
 import pathlib
 import pty
@@ -180,6 +181,31 @@ class Console(unittest.TestCase):
                               f'value.deserializer={package}IntegerDeserializer')
         self.assertEqual(result.returncode, 1)
         self.assertIn('Size of data received by IntegerDeserializer is not 4', result.stderr)
+
+    def read_internal(self, formatter):
+        result = self.consume('__consumer_offsets', '--from-beginning', '--timeout-ms', '3000', '--formatter', formatter)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def test_internal_topics(self):
+        self.produce('committed', 'a', 'b')
+        self.consume('committed', '--group', 'formatted', '--from-beginning', '--max-messages', '2')
+        decoder, records = json.JSONDecoder(), []
+        for formatter in ('OffsetsMessageFormatter', 'GroupMetadataMessageFormatter'):
+            text = self.read_internal(f'org.apache.kafka.tools.consumer.{formatter}')
+            while text:
+                record, end = decoder.raw_decode(text)
+                records.append(record)
+                text = text[end:]
+        offsets = [record for record in records
+                   if record['key'] == {'version': 1, 'data': {'group': 'formatted', 'topic': 'committed', 'partition': 0}}]
+        self.assertEqual(offsets[-1]['value']['version'], 3)
+        self.assertEqual(offsets[-1]['value']['data']['offset'], 2)
+        groups = [record for record in records if record['key'] == {'version': 2, 'data': {'group': 'formatted'}}]
+        self.assertEqual(groups[0]['value']['data']['protocolType'], 'consumer')
+        old = self.read_internal('kafka.coordinator.group.GroupMetadataManager$OffsetsMessageFormatter')
+        self.assertRegex(old, r'\[formatted,committed,0\]::OffsetAndMetadata\(offset=2, leaderEpoch=Optional\S+, metadata=, '
+                              r'commitTimestamp=\d+, expireTimestamp=None\)\n')
 
     def test_usage_of_scripts(self):
         for name, usage in (('kafka-server-start.sh', '[-daemon] server.properties [--override property=value]*'),
