@@ -176,18 +176,15 @@ static bool set_log_level(void)
     return true;
 }
 
-static int run(const struct properties *settings)
+static int run(char **arguments, struct signals *signals)
 {
-    struct signals signals = {.received = 0};
-    raise_file_limit();
-    signals_block(&signals);
-    int result = signals_start(&signals);
-    if (result != 0) {
-        logger_fatal("Cannot start a thread: %s.", strerror(-result));
-        return 1;
+    struct properties settings = {0};
+    int code = 1;
+    if (set_log_level() && read_settings(arguments, &settings)) {
+        raise_file_limit();
+        code = run_broker(&settings, signals);
     }
-    int code = run_broker(settings, &signals);
-    signals_stop(&signals);
+    properties_fini(&settings);
     return code;
 }
 
@@ -201,8 +198,14 @@ int main(int argc, char **argv)
         fputs(USAGE, stderr);
         return 1;
     }
-    struct properties settings = {0};
-    int code = set_log_level() && read_settings(argv, &settings) ? run(&settings) : 1;
-    properties_fini(&settings);
+    struct signals signals = {.received = 0};
+    signals_block(&signals);
+    int result = signals_start(&signals);
+    if (result != 0) {
+        logger_fatal("Cannot start a thread: %s.", strerror(-result));
+        return 1;
+    }
+    int code = run(argv, &signals);
+    signals_stop(&signals);
     return code;
 }
