@@ -40,9 +40,9 @@ static enum zk_result set_up_features(struct zk_session *session)
 
 static int16_t protocol_of_name(const char *name)
 {
-    for (int16_t protocol = SECURITY_PROTOCOL_PLAINTEXT; protocol <= SECURITY_PROTOCOL_SASL_SSL; protocol++) {
+    for (int protocol = SECURITY_PROTOCOL_PLAINTEXT; protocol <= SECURITY_PROTOCOL_SASL_SSL; protocol++) {
         if (strcmp(security_protocol_name((enum security_protocol)protocol), name) == 0)
-            return protocol;
+            return (int16_t)protocol;
     }
     return -1;
 }
