@@ -3,6 +3,7 @@
 // topics and for the brokers' common configuration; a broker's own only that broker.
 #include "net/protocol/messages.h"
 #include "net/request.h"
+#include "server/api/error_message.h"
 #include "server/broker.h"
 #include "server/controller/config_admin.h"
 #include "server/controller/controller.h"
@@ -38,7 +39,7 @@ static void respond_alter(struct alteration_task *task)
         result->resource_type = task->resources[i].type;
         result->resource_name = task->resources[i].name;
         result->error_code = (int16_t)task->resources[i].error;
-        result->error_message = view_of_string(task->resources[i].message);
+        result->error_message = error_message(task->resources[i].message);
     }
     dispatch_respond(task->request, &response);
 }
@@ -58,7 +59,7 @@ static void respond_incremental(struct alteration_task *task)
         result->resource_type = task->resources[i].type;
         result->resource_name = task->resources[i].name;
         result->error_code = (int16_t)task->resources[i].error;
-        result->error_message = view_of_string(task->resources[i].message);
+        result->error_message = error_message(task->resources[i].message);
     }
     dispatch_respond(task->request, &response);
 }

@@ -2,6 +2,7 @@
 #include "base/map.h"
 #include "net/protocol/messages.h"
 #include "net/request.h"
+#include "server/api/error_message.h"
 #include "server/api/topic_waiter.h"
 #include "server/broker.h"
 #include "server/controller/controller.h"
@@ -21,7 +22,7 @@ struct growth_task {
 static void fail(struct create_partitions_response_result *result, enum kafka_error error, const char *message)
 {
     result->error_code = (int16_t)error;
-    result->error_message = view_of_string(message);
+    result->error_message = error_message(message);
 }
 
 static bool prepare_results(struct growth_task *task)

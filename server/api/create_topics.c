@@ -3,6 +3,7 @@
 #include "net/protocol/messages.h"
 #include "net/request.h"
 #include "rules/options.h"
+#include "server/api/error_message.h"
 #include "server/api/topic_waiter.h"
 #include "server/broker.h"
 #include "server/config/config.h"
@@ -28,7 +29,7 @@ struct creation_task {
 static void fail(struct create_topics_response_topic *result, enum kafka_error error, const char *message)
 {
     result->error_code = (int16_t)error;
-    result->error_message = view_of_string(message);
+    result->error_message = error_message(message);
 }
 
 // One result per topic of the request; names that must not or cannot be created are refused here.
@@ -78,7 +79,8 @@ static bool collect_overrides(struct arena *arena, const struct create_topics_re
     for (int32_t i = 0; i < topic->configs.count; i++) {
         struct view name = topic->configs.items[i].name, value = topic->configs.items[i].value;
         if (view_is_null(value)) {
-            nulls = arena_format(arena, "%s%s%.*s", nulls ? nulls : "", nulls ? "," : "", VIEW_ARGS(name));
+            if (nulls == NULL || strlen(nulls) < ERROR_MESSAGE_SIZE_MAX)
+                nulls = arena_format(arena, "%s%s%.*s", nulls ? nulls : "", nulls ? "," : "", VIEW_ARGS(name));
             continue;
         }
         if (has_zero_byte(name) || has_zero_byte(value)) {

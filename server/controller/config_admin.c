@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// A text that a client can make grow ends when it is longer than this.
+enum { MESSAGE_SIZE_MAX = 4096 };
+
 static void fail(struct config_resource *resource, enum kafka_error error, const char *message)
 {
     resource->error = error;
@@ -103,7 +106,8 @@ static void check_changes(struct arena *arena, struct config_resource *resource)
         else if (memchr(change->name.data, 0, change->name.size) != NULL ||
                  (!view_is_null(change->value) && memchr(change->value.data, 0, change->value.size) != NULL))
             fail(resource, KAFKA_INVALID_CONFIG, "A configuration's name or value holds a zero byte");
-        else if (change->operation != CONFIG_DELETE && view_is_null(change->value))
+        else if (change->operation != CONFIG_DELETE && view_is_null(change->value) &&
+                 strlen(nulls ? nulls : "") < MESSAGE_SIZE_MAX)
             nulls = arena_format(arena, "%s%s%.*s", nulls ? nulls : "", nulls ? ", " : "", VIEW_ARGS(change->name));
     }
     if (resource->error == KAFKA_NONE && nulls != NULL)

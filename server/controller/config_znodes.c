@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_ARENA_SIZE_MAX = 16 << 20 };
+// ZooKeeper closes the connection on a packet above 1 MB.
+enum { CONFIG_ARENA_SIZE_MAX = 16 << 20, ZNODE_SIZE_MAX = 1000 * 1000 };
 
 enum zk_result config_znode_read(struct zk_session *session, const char *entity_path, struct properties *overrides)
 {
@@ -45,7 +46,9 @@ enum zk_result config_znode_write(struct zk_session *session, const char *entity
     struct view data = zk_write_config_data(&arena, &config);
     free(config.entries);
     enum zk_result result = ZK_BAD_DATA;
-    if (!view_is_null(data))
+    if (data.size > ZNODE_SIZE_MAX)
+        result = ZK_TOO_LARGE;
+    else if (!view_is_null(data))
         result = zk_write_config(session, zk_path_config_entity(&arena, view_of_string(entity_path)), data);
     arena_fini(&arena);
     return result;

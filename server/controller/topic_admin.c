@@ -24,6 +24,14 @@ static void fail(struct topic_outcome *outcome, enum kafka_error error, const ch
     outcome->message = message;
 }
 
+// A text that a client can make grow ends when it is longer than this.
+enum { MESSAGE_SIZE_MAX = 4096 };
+
+static bool is_long(const char *text)
+{
+    return text == NULL || strlen(text) > MESSAGE_SIZE_MAX;
+}
+
 static void fail_by_zk(struct topic_outcome *outcome, struct arena *arena, enum zk_result result)
 {
     fail(outcome, zk_result_to_kafka_error(result),
@@ -61,6 +69,48 @@ static bool is_in_metadata_cache(struct broker *broker, struct view name)
     bool is_there = metadata_snapshot_topic(snapshot, name) != NULL;
     metadata_snapshot_unref(snapshot);
     return is_there;
+}
+
+// ---- Znodes of topics. A znode's data, with its path, must fit into ZooKeeper's packets of 1 MB: it would close the
+// connection on a larger one, and the write be repeated for ever.
+
+enum { ZNODE_SIZE_MAX = 1000 * 1000, PARTITION_COUNT_MAX = ZNODE_SIZE_MAX / (sizeof "\"0\":[0]," - 1) };
+
+static bool is_too_many(struct arena *arena, int32_t count, struct topic_outcome *outcome)
+{
+    if (count <= PARTITION_COUNT_MAX)
+        return false;
+    fail(outcome, KAFKA_INVALID_PARTITIONS,
+         arena_format(arena, "A topic of %d partitions does not fit into ZooKeeper: %d are the most.", count,
+                      PARTITION_COUNT_MAX));
+    return true;
+}
+
+static enum zk_result topic_exists(struct broker *broker, const char *folder, struct view name)
+{
+    char *path = memory_format("%s/%.*s", folder, VIEW_ARGS(name));
+    enum zk_result result = zk_exists(broker->zk, path, NULL);
+    free(path);
+    return result;
+}
+
+static enum zk_result put_topic(struct broker *broker, struct view name, const struct zk_topic *topic, bool creates)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    const char *path = zk_path_topic(&arena, name);
+    struct view data = zk_write_topic(&arena, topic);
+    enum zk_result result;
+    if (view_is_null(data))
+        result = ZK_BAD_DATA;
+    else if (data.size > ZNODE_SIZE_MAX)
+        result = ZK_TOO_LARGE;
+    else if (creates)
+        result = zk_create_recursive(broker->zk, path, data);
+    else
+        result = zk_set(broker->zk, path, data, ZK_ANY_VERSION, NULL);
+    arena_fini(&arena);
+    return result;
 }
 
 // ---- Creation
@@ -132,6 +182,8 @@ static void assign(struct broker *broker, struct arena *arena, const struct topi
         count = config_int(broker->config, OPTION_NUM_PARTITIONS);
     if (factor == -1)
         factor = config_int(broker->config, OPTION_DEFAULT_REPLICATION_FACTOR);
+    if (is_too_many(arena, count, outcome))
+        return;
     const struct assignment_broker *brokers;
     int32_t broker_count = live_brokers(broker, arena, &brokers);
     if (broker_count == 0) {
@@ -156,7 +208,7 @@ static void assign(struct broker *broker, struct arena *arena, const struct topi
 static const char *list_ids(struct arena *arena, struct zk_int_list ids)
 {
     const char *text = "";
-    for (size_t i = 0; i < ids.count && text != NULL; i++)
+    for (size_t i = 0; i < ids.count && !is_long(text); i++)
         text = arena_format(arena, "%s%s%d", text, i > 0 ? ", " : "", ids.items[i]);
     return text;
 }
@@ -184,7 +236,7 @@ static bool has_duplicates(struct zk_int_list ids)
 static const char *describe_duplicates(struct arena *arena, const struct zk_topic *topic)
 {
     const char *text = "Duplicate replica assignment found: HashMap(";
-    for (size_t i = 0; i < topic->partition_count && text != NULL; i++)
+    for (size_t i = 0; i < topic->partition_count && !is_long(text); i++)
         text = arena_format(arena, "%s%s%d -> ArrayBuffer(%s)", text, i > 0 ? ", " : "", topic->partitions[i].id,
                             list_ids(arena, topic->partitions[i].replicas));
     return text != NULL ? arena_format(arena, "%s)", text) : NULL;
@@ -215,20 +267,21 @@ static void check_assignment(struct arena *arena, const struct zk_topic *topic, 
 static void check_collisions(struct broker *broker, struct arena *arena, struct view name,
                              struct topic_outcome *outcome)
 {
-    struct zk_names topics;
+    struct arena local;
+    arena_init(&local, SIZE_MAX);
+    struct zk_names topics = {0};
     const char *colliding = NULL;
-    enum zk_result result = zk_children(broker->zk, arena, ZK_PATH_TOPICS, &topics);
-    if (result != ZK_OK) {
-        fail_by_zk(outcome, arena, result);
-        return;
-    }
+    enum zk_result result = zk_children(broker->zk, &local, ZK_PATH_TOPICS, &topics);
     for (size_t i = 0; i < topics.count; i++) {
         struct view other = view_of_string(topics.names[i]);
-        if (topic_name_collides(name, other))
+        if (topic_name_collides(name, other) && !is_long(colliding ? colliding : ""))
             colliding =
                 arena_format(arena, "%s%s%s", colliding ? colliding : "", colliding ? ", " : "", topics.names[i]);
     }
-    if (colliding != NULL)
+    arena_fini(&local);
+    if (result != ZK_OK)
+        fail_by_zk(outcome, arena, result);
+    else if (colliding != NULL)
         fail(outcome, KAFKA_INVALID_TOPIC_EXCEPTION,
              arena_format(arena, "Topic '%.*s' collides with existing topics: %s", VIEW_ARGS(name), colliding));
 }
@@ -240,14 +293,14 @@ static void check_name(struct broker *broker, struct arena *arena, struct view n
         fail(outcome, KAFKA_INVALID_TOPIC_EXCEPTION, keep(arena, message));
         return;
     }
-    enum zk_result result = zk_exists(broker->zk, zk_path_delete_topic(arena, name), NULL);
+    enum zk_result result = topic_exists(broker, ZK_PATH_DELETE_TOPICS, name);
     if (result == ZK_OK) {
         fail(outcome, KAFKA_TOPIC_ALREADY_EXISTS,
              arena_format(arena, "Topic '%.*s' is marked for deletion.", VIEW_ARGS(name)));
         return;
     }
     if (result == ZK_NO_NODE)
-        result = zk_exists(broker->zk, zk_path_topic(arena, name), NULL);
+        result = topic_exists(broker, ZK_PATH_TOPICS, name);
     if (result == ZK_OK)
         fail(outcome, KAFKA_TOPIC_ALREADY_EXISTS, arena_format(arena, "Topic '%.*s' already exists.", VIEW_ARGS(name)));
     else if (result != ZK_NO_NODE)
@@ -259,12 +312,13 @@ static void check_name(struct broker *broker, struct arena *arena, struct view n
 static void write_topic(struct broker *broker, struct arena *arena, const struct topic_creation *creation,
                         const struct zk_topic *topic, struct topic_outcome *outcome)
 {
-    const char *entity_path = arena_format(arena, "topics/%.*s", VIEW_ARGS(creation->name));
+    char *entity_path = memory_format("topics/%.*s", VIEW_ARGS(creation->name));
     logger_info("Creating topic %.*s with %zu partitions and %zu replicas each", VIEW_ARGS(creation->name),
                 topic->partition_count, topic->partitions[0].replicas.count);
     enum zk_result result = config_znode_write(broker->zk, entity_path, creation->overrides);
     if (result == ZK_OK)
-        result = zk_create_recursive(broker->zk, zk_path_topic(arena, creation->name), zk_write_topic(arena, topic));
+        result = put_topic(broker, creation->name, topic, true);
+    free(entity_path);
     if (result == ZK_NODE_EXISTS)
         fail(outcome, KAFKA_TOPIC_ALREADY_EXISTS,
              arena_format(arena, "Topic '%.*s' already exists.", VIEW_ARGS(creation->name)));
@@ -326,7 +380,7 @@ static void take_given_growth(struct arena *arena, const struct assignment_broke
     const char *unknown = NULL;
     for (int32_t i = 0; i < given_count; i++) {
         for (int32_t r = 0; r < given[i].count; r++) {
-            if (!is_live(brokers, broker_count, given[i].broker_ids[r]))
+            if (!is_live(brokers, broker_count, given[i].broker_ids[r]) && !is_long(unknown ? unknown : ""))
                 unknown =
                     arena_format(arena, "%s%s%d", unknown ? unknown : "", unknown ? ", " : "", given[i].broker_ids[r]);
         }
@@ -356,7 +410,7 @@ static void take_given_growth(struct arena *arena, const struct assignment_broke
             fail(outcome, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                  arena_format(arena, "Duplicate brokers not allowed in replica assignment: %s for partition id %d.",
                               list_ids(arena, partition->replicas), partition->id));
-        else if (partition->replicas.count != factor) {
+        else if (partition->replicas.count != factor && !is_long(bad ? bad : "")) {
             bad_factors = arena_format(arena, "%s%s%d", bad ? bad_factors : "", bad ? ", " : "", given[i].count);
             bad = arena_format(arena, "%s%s%d", bad ? bad : "", bad ? ", " : "", partition->id);
         }
@@ -393,7 +447,9 @@ static void read_for_growth(struct broker *broker, struct arena *arena, struct v
                             struct zk_topic *topic, size_t *old_partitions, struct topic_outcome *outcome)
 {
     struct view data;
-    enum zk_result result = zk_get(broker->zk, arena, zk_path_topic(arena, name), &data, NULL);
+    char *path = memory_format(ZK_PATH_TOPICS "/%.*s", VIEW_ARGS(name));
+    enum zk_result result = zk_get(broker->zk, arena, path, &data, NULL);
+    free(path);
     if (result == ZK_OK)
         result = zk_read_topic(arena, data, topic);
     if (result == ZK_NO_NODE || (result == ZK_OK && topic->partition_count == 0)) {
@@ -425,9 +481,11 @@ static void read_for_growth(struct broker *broker, struct arena *arena, struct v
              arena_format(arena, "Unexpected existing replica assignment for topic '%.*s', partition id 0 is missing.",
                           VIEW_ARGS(name)));
     } else {
+        if (is_too_many(arena, count, outcome))
+            return;
         struct zk_partition *grown = arena_alloc_array(arena, (size_t)count, sizeof *grown);
         if (grown == NULL) {
-            fail(outcome, KAFKA_INVALID_PARTITIONS, "So many partitions cannot be created at once.");
+            fail(outcome, KAFKA_UNKNOWN_SERVER_ERROR, NULL);
             return;
         }
         memcpy(grown, topic->partitions, topic->partition_count * sizeof *grown);
@@ -441,7 +499,12 @@ void topic_admin_grow(struct broker *broker, struct arena *arena, struct view na
                       struct topic_outcome *outcome)
 {
     *outcome = (struct topic_outcome){.partition_count = -1, .replication_factor = -1};
-    if (zk_exists(broker->zk, zk_path_delete_topic(arena, name), NULL) == ZK_OK) {
+    if (!topic_name_is_valid(name)) {
+        fail(outcome, KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
+             arena_format(arena, "The topic '%.*s' does not exist.", VIEW_ARGS(name)));
+        return;
+    }
+    if (topic_exists(broker, ZK_PATH_DELETE_TOPICS, name) == ZK_OK) {
         fail(outcome, KAFKA_INVALID_TOPIC_EXCEPTION, "The topic is queued for deletion.");
         return;
     }
@@ -460,20 +523,27 @@ void topic_admin_grow(struct broker *broker, struct arena *arena, struct view na
     if (outcome->error != KAFKA_NONE || validate_only)
         return;
     logger_info("Topic %.*s is to have %d partitions", VIEW_ARGS(name), count);
-    enum zk_result result =
-        zk_set(broker->zk, zk_path_topic(arena, name), zk_write_topic(arena, &topic), ZK_ANY_VERSION, NULL);
+    enum zk_result result = put_topic(broker, name, &topic, false);
     if (result != ZK_OK)
         fail_by_zk(outcome, arena, result);
 }
 
 // ---- Deletion
 
+static enum zk_result mark_for_deletion(struct broker *broker, struct view name)
+{
+    char *path = memory_format(ZK_PATH_DELETE_TOPICS "/%.*s", VIEW_ARGS(name));
+    enum zk_result result = zk_create(broker->zk, path, VIEW_NULL, ZK_PERSISTENT);
+    free(path);
+    return result;
+}
+
 void topic_admin_delete(struct broker *broker, struct arena *arena, struct view name, struct topic_outcome *outcome)
 {
     *outcome = (struct topic_outcome){.partition_count = -1, .replication_factor = -1};
-    enum zk_result result = zk_exists(broker->zk, zk_path_topic(arena, name), NULL);
+    enum zk_result result = topic_exists(broker, ZK_PATH_TOPICS, name);
     if (result == ZK_OK)
-        result = zk_create(broker->zk, zk_path_delete_topic(arena, name), VIEW_NULL, ZK_PERSISTENT);
+        result = mark_for_deletion(broker, name);
     if (result == ZK_NO_NODE)
         fail(outcome, KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
              arena_format(arena, "Topic `%.*s` to delete does not exist", VIEW_ARGS(name)));
