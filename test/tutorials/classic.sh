@@ -34,7 +34,10 @@ expect_match "delete" "Topic my-topic is marked for deletion." \
 is_gone() { [ -z "$(bin/kafka-topics.sh --list --exclude-internal --zookeeper localhost:2181)" ]; }
 await is_gone
 
-bin/kafka-server-stop.sh
+code=0
+bin/kafka-server-stop.sh --node-id=7 > /tmp/stop || code=$?
+expect "stop of another broker" "1 No kafka server to stop" "$code $(cat /tmp/stop)"
+bin/kafka-server-stop.sh --node-id=0
 await is_closed 9092
 bin/zookeeper-server-stop.sh
 await is_closed 2181
