@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // libzookeeper_mt behind zk/client.h. It runs two threads per handle; everything here is called on its completion
-// thread, in the order in which the server answered, watches in between where they belong.
+// thread, in the order in which the server answered, watches in between where they belong. When a handle is closed the
+// library may forget operations whose end its completion thread had not yet told of: those are ended here.
 #include "base/arena.h"
+#include "base/list.h"
+#include "base/lock.h"
 #include "base/logger.h"
 #include "base/memory.h"
 #include "zk/client.h"
@@ -18,10 +21,14 @@ struct zk_client {
     zhandle_t *handle;
     void (*notify)(void *context, const struct zk_event *event);
     void *context;
+    struct lock lock;                 // LOCK_ZK_CLIENT
+    struct list started LOCK_GUARDED; // operations that have not ended
 };
 
 // What a completion needs.
 struct started {
+    struct list link; // in the client's list
+    struct zk_client *client;
     struct zk_op *ops;
     size_t count;
     struct arena *arena;
@@ -87,15 +94,23 @@ static void copy_stat(struct zk_stat *to, const struct Stat *from)
     };
 }
 
+static void free_started(struct started *started)
+{
+    lock_acquire(&started->client->lock);
+    list_remove(&started->link);
+    lock_release(&started->client->lock);
+    free(started->multi);
+    free(started->results);
+    free(started->stats);
+    free(started);
+}
+
 static void finish(struct started *started, bool lost)
 {
     void (*done)(void *, bool) = started->done;
     void *context = started->context;
 
-    free(started->multi);
-    free(started->results);
-    free(started->stats);
-    free(started);
+    free_started(started);
     done(context, lost);
 }
 
@@ -272,6 +287,8 @@ static int library_open(const struct zk_client_options *options, struct zk_clien
     zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
     new->notify = options->notify;
     new->context = options->context;
+    lock_init(&new->lock, LOCK_ZK_CLIENT);
+    list_init(&new->started);
     if (options->take_up) {
         id.client_id = options->take_up->id;
         memcpy(id.passwd, options->take_up->password, sizeof id.passwd);
@@ -284,6 +301,7 @@ static int library_open(const struct zk_client_options *options, struct zk_clien
 
     free(hosts);
     if (error) {
+        lock_fini(&new->lock);
         free(new);
         return error;
     }
@@ -370,16 +388,17 @@ static bool library_start(struct zk_client *client, struct zk_op *ops, size_t co
 {
     struct started *started = memory_alloc(sizeof *started);
 
-    *started = (struct started){.ops = ops, .count = count, .arena = arena, .done = done, .context = context};
+    *started = (struct started){
+        .client = client, .ops = ops, .count = count, .arena = arena, .done = done, .context = context};
+    lock_acquire(&client->lock);
+    list_append(&client->started, &started->link);
+    lock_release(&client->lock);
     int code = count == 1 ? start_single(client, started, watch) : start_multi(client->handle, started);
 
     if (code == ZOK)
         return true;
     if (code != ZBADARGUMENTS && code != ZMARSHALLINGERROR) {
-        free(started->multi);
-        free(started->results);
-        free(started->stats);
-        free(started);
+        free_started(started);
         return false;
     }
     for (size_t i = 0; i < count; i++)
@@ -409,6 +428,18 @@ static void library_close(struct zk_client *client)
 
     if (code != ZOK)
         logger_debug("ZooKeeper client: closing said %s", zerror(code));
+    // Its threads have ended.
+    lock_acquire(&client->lock);
+    while (!list_is_empty(&client->started)) {
+        struct started *started = LIST_ELEMENT(client->started.next, struct started, link);
+
+        lock_release(&client->lock);
+        started->ops[0].result = ZK_CLOSED;
+        finish(started, false);
+        lock_acquire(&client->lock);
+    }
+    lock_release(&client->lock);
+    lock_fini(&client->lock);
     free(client);
 }
 
