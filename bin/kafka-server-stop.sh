@@ -34,7 +34,7 @@ property() {
 is_meant() {
     local words file
     [ -n "$node_id$process_role" ] || return 0
-    mapfile -d '' -t words < "/proc/$1/cmdline"
+    { mapfile -d '' -t words < "/proc/$1/cmdline"; } 2> /dev/null || return 1 # it is gone meanwhile
     file=${words[1]:-}
     [ "${file#/}" != "$file" ] || file=/proc/$1/cwd/$file
     if [ ! -r "$file" ]; then

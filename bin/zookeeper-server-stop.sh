@@ -6,7 +6,8 @@ set -euo pipefail
 
 found=0
 for folder in /proc/[0-9]*; do
-    words=$(tr '\0' '\n' < "$folder/cmdline" 2> /dev/null) || continue
+    # A process may be gone meanwhile.
+    words=$({ tr '\0' '\n' < "$folder/cmdline"; } 2> /dev/null) || continue
     case $words in
         *-Dbarnabas.zookeeper=true*QuorumPeerMain*) ;;
         *) continue ;;
