@@ -78,6 +78,25 @@ static struct log_manager *manager_new(const struct log_manager_settings *settin
     return manager;
 }
 
+// Two names of one folder would have two owners that overwrite each other's checkpoints.
+static bool is_there_twice(const struct log_manager *manager, char **message)
+{
+    char **paths = memory_alloc_array(manager->directory_count, sizeof *paths);
+    for (size_t i = 0; i < manager->directory_count; i++) {
+        const char *path = manager->directories[i].directory.path;
+        paths[i] = file_make_directories(path) == 0 ? realpath(path, NULL) : NULL;
+        for (size_t j = 0; *message == NULL && paths[i] != NULL && j < i; j++) {
+            if (paths[j] != NULL && strcmp(paths[i], paths[j]) == 0)
+                *message = memory_format("Duplicate log directory found: %s and %s are the same folder",
+                                         manager->directories[j].directory.path, path);
+        }
+    }
+    for (size_t i = 0; i < manager->directory_count; i++)
+        free(paths[i]);
+    free(paths);
+    return *message != NULL;
+}
+
 // Returns whether the start may go on; a directory that fails is offline.
 static bool open_directory(struct managed_directory *managed, char **message)
 {
@@ -132,8 +151,8 @@ static bool identities_agree(const struct log_manager *manager, char **message)
 struct log_manager *log_manager_create(const struct log_manager_settings *settings, char **message)
 {
     struct log_manager *manager = manager_new(settings);
-    bool is_good = true;
     *message = NULL;
+    bool is_good = !is_there_twice(manager, message);
     for (size_t i = 0; is_good && i < manager->directory_count; i++)
         is_good = open_directory(&manager->directories[i], message);
     if (is_good)

@@ -32,10 +32,10 @@ static void fill_synonyms(struct properties *file)
         properties_set(file, "broker.id", node_id);
 }
 
-// An empty value of an option whose default is null says nothing.
+// An empty value of an option whose default is null says nothing, but for log.dirs, where it names no directory.
 static bool is_unset(enum option option, const char *value)
 {
-    return *value == 0 && option_row(option)->default_value == NULL;
+    return *value == 0 && option != OPTION_LOG_DIRS && option_row(option)->default_value == NULL;
 }
 
 static char *read_values(struct config *config)

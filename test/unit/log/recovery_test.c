@@ -260,6 +260,24 @@ static void append_until_killed(struct fixture *fixture, int pipe_fd)
     _exit(2);
 }
 
+// One folder under two names would be two owners' with one set of checkpoints.
+static void one_directory_twice(void)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    char other_name[80];
+    snprintf(other_name, sizeof other_name, "%s/.", fixture.directory);
+    const char *const directories[] = {fixture.directory, other_name};
+    struct log_manager_settings settings = {
+        .directories = directories, .directory_count = 2, .recovery_threads_per_directory = 1};
+    char *message = NULL;
+    CU_ASSERT_PTR_NULL(log_manager_create(&settings, &message));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+    CU_ASSERT_PTR_NOT_NULL(strstr(message, "Duplicate log directory found"));
+    free(message);
+    fixture_fini(&fixture);
+}
+
 static void killed_while_appending(void)
 {
     struct fixture fixture;
@@ -297,4 +315,5 @@ static void killed_while_appending(void)
 SUITE_MAIN("log/recovery", {"cut at every byte", cut_at_every_byte}, {"flipped bits", flipped_bits},
            {"malformed files", malformed_files}, {"preallocated", preallocated},
            {"refused logs keep their checkpoints", refused_logs_keep_their_checkpoints},
-           {"directories of others", directories_of_others}, {"killed while appending", killed_while_appending})
+           {"directories of others", directories_of_others}, {"one directory twice", one_directory_twice},
+           {"killed while appending", killed_while_appending})

@@ -130,6 +130,7 @@ static void refuses_what_is_wrong(void)
     create("log.cleaner.threads=0", "log.cleaner.threads");
     create("log.retention.hours=0", "log.retention.hours");
     create("log.dirs=,", "At least one log directory");
+    create("log.dirs=", "At least one log directory");
 }
 
 static void knows_several_listeners(void)
