@@ -86,7 +86,10 @@ class ZooKeeper:
 
 
 def environment(zookeeper):
-    """The process environment with ZOOKEEPER_CONNECT, and what ThreadSanitizer must know of the client library."""
-    suppressions = pathlib.Path(__file__).resolve().parent.parent / 'tsan.supp'
-    options = ' '.join(filter(None, [os.environ.get('TSAN_OPTIONS'), f'suppressions={suppressions}']))
-    return dict(os.environ, ZOOKEEPER_CONNECT=zookeeper.connect, TSAN_OPTIONS=options)
+    """The process environment with ZOOKEEPER_CONNECT, and what the sanitizers must know of the client library."""
+    folder = pathlib.Path(__file__).resolve().parent.parent
+    result = dict(os.environ, ZOOKEEPER_CONNECT=zookeeper.connect)
+    for name, file in ('TSAN_OPTIONS', 'tsan.supp'), ('LSAN_OPTIONS', 'lsan.supp'):
+        if 'suppressions=' not in result.get(name, ''):
+            result[name] = f'{result.get(name, "")} suppressions={folder / file}'.strip()
+    return result

@@ -244,6 +244,43 @@ static void note_nothing(void *context, const struct zk_event *event)
     (void)context, (void)event;
 }
 
+static void note_connected(void *context, const struct zk_event *event)
+{
+    if (event->kind == ZK_EVENT_CONNECTED)
+        *(atomic_int *)context = 1;
+}
+
+static void note_done(void *context, bool lost)
+{
+    (void)lost;
+    ++*(atomic_int *)context;
+}
+
+// Whatever was started has ended when a client is closed, each operation once.
+static void test_close_ends_all(void)
+{
+    enum { COUNT = 200 };
+    atomic_int connected = 0, done = 0;
+    struct zk_client_options options = {.hosts = getenv("ZOOKEEPER_CONNECT"),
+                                        .session_timeout_ms = 6000,
+                                        .notify = note_connected,
+                                        .context = &connected};
+    struct zk_client *client = NULL;
+    struct zk_op *ops = memory_alloc_array(COUNT, sizeof *ops);
+
+    CU_ASSERT_EQUAL_FATAL(zk_client_library()->open(&options, &client), 0);
+    WAIT_UNTIL(connected);
+    zookeeper_control("pause");
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = (struct zk_op){.kind = ZK_OP_EXISTS, .path = "/"};
+        CU_ASSERT_TRUE(zk_client_library()->start(client, &ops[i], 1, false, NULL, note_done, &done));
+    }
+    zk_client_library()->close(client);
+    CU_ASSERT_EQUAL(done, COUNT);
+    zookeeper_control("resume");
+    free(ops);
+}
+
 static void test_ipv6(void)
 {
     struct zk_client_options options = {
@@ -303,4 +340,5 @@ static void test_pipeline(void)
 
 SUITE_MAIN("zk/session", {"watches", test_watches}, {"server restart", test_server_restart}, {"expiry", test_expiry},
            {"end while waiting", test_end_while_waiting}, {"hosts and chroot", test_hosts_and_chroot},
-           {"nobody there", test_nobody_there}, {"IPv6", test_ipv6}, {"pipeline", test_pipeline})
+           {"nobody there", test_nobody_there}, {"close ends all", test_close_ends_all}, {"IPv6", test_ipv6},
+           {"pipeline", test_pipeline})
