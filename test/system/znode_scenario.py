@@ -23,9 +23,15 @@ def topics(*arguments):
     return lambda cluster: cluster.topics_tool(['--zookeeper', cluster.zookeeper.connect, *arguments])
 
 
+NOT_CONTROLLER = 41
+
+
 def request(name, *arguments, **named):
+    """A request, repeated while the broker is not the controller yet: refused ones write nothing."""
     def send(cluster):
-        error = cluster.call(name, *arguments, **named)
+        deadline = time.monotonic() + PATIENCE_S
+        while (error := cluster.call(name, *arguments, **named)) == NOT_CONTROLLER and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert error == 0, f'{name} {arguments}: error {error}'
     return send
 
