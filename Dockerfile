@@ -17,12 +17,12 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         default-jre-headless libjansson4 liblz4-1 librdkafka1 libsnappy1v5 libssl3 libzookeeper-java \
         libzookeeper-mt2 libzstd1 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --home-dir /opt/kafka --shell /usr/sbin/nologin kafka \
+    && useradd --uid 1000 --home-dir /opt/kafka --shell /usr/sbin/nologin kafka \
     && mkdir -p /var/lib/kafka /var/lib/zookeeper /var/log/kafka \
     && chown kafka:kafka /var/lib/kafka /var/lib/zookeeper /var/log/kafka
 COPY --from=build /opt/kafka /opt/kafka
 ENV PATH=/opt/kafka/bin:$PATH LOG_DIR=/var/log/kafka
-USER kafka
+USER 1000
 WORKDIR /opt/kafka
 VOLUME ["/var/lib/kafka", "/var/lib/zookeeper"]
 EXPOSE 9092 2181
