@@ -11,12 +11,13 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'system'))
-from broker import WAIT_S, Broker, kcat  # noqa: E402
+from broker import WAIT_S, Broker, kcat, wait_for  # noqa: E402
 from zookeeper import ZooKeeper  # noqa: E402
 
 ACKS = ('0', '1', 'all')
 PER_COMBINATION = 20
 PARTITIONS = 3
+IMPATIENT = ('kafkajs', 'sarama')  # they try a few times only
 
 
 def command_of(name, folder):
@@ -67,8 +68,8 @@ class Process:
 
 
 class ClientTest(unittest.TestCase):
+    name = None
     command = None
-    is_java = False
 
     @classmethod
     def setUpClass(cls):
@@ -134,9 +135,11 @@ class ClientTest(unittest.TestCase):
         placed = self.produce('spread', [('\\N', str(i), '') for i in range(30)], 'round-robin')
         self.assertEqual(len(set(placed)), 30)
         # Java's takes two steps whenever it begins a batch (KAFKA-9965).
-        self.assertGreaterEqual(len({partition for partition, _ in placed}), 2 if self.is_java else PARTITIONS)
+        self.assertGreaterEqual(len({partition for partition, _ in placed}), 2 if self.name == 'java' else PARTITIONS)
         placed = self.produce('spread', [('\\N', str(i), '') for i in range(30)])
         self.assertEqual(len(set(placed)), 30)
+        if self.name == 'java':  # sticks to one until it has filled a batch
+            self.assertEqual(len({partition for partition, _ in placed}), 1)
 
     def test_a_killed_member_resumes_where_it_committed(self):
         values = [str(i) for i in range(30)]
@@ -169,6 +172,30 @@ class ClientTest(unittest.TestCase):
             split = bool(seen[0] and seen[1]) and not seen[0] & seen[1]
         self.assertTrue(split, 'each of the two has partitions of its own')
 
+    def test_an_idempotent_producer_goes_on_through_a_kill(self):
+        """Each record is there once and in order, wherever the kill found it."""
+        if self.name in IMPATIENT:
+            return
+        values = [str(i) for i in range(50000)]
+        self.produce('through', [('one', 'first', '')])
+        producer = subprocess.Popen(self.arguments('produce', 'through', 'default'), stdin=subprocess.PIPE,
+                                    stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(producer.kill)
+        feeder = threading.Thread(target=feed, args=(producer, ''.join(f'one\t{value}\t\n' for value in values)))
+        feeder.start()
+        wait_for(lambda: producer.poll() is not None or self.end_offset('through') > 1, 'the first records')
+        self.broker.kill()
+        self.broker.start()
+        self.assertEqual(producer.wait(WAIT_S), 0)
+        feeder.join()
+        found = kcat(self.broker, '-C', '-t', 'through', '-e', '-q').split()
+        self.assertEqual(found, ['first', *values])
+
+    def end_offset(self, topic):
+        """Of all its partitions together."""
+        wanted = [part for partition in range(PARTITIONS) for part in ('-t', f'{topic}:{partition}:-1')]
+        return sum(int(line.split()[-1]) for line in kcat(self.broker, '-Q', *wanted).splitlines())
+
     def test_stop_and_kill_keep_data_and_offsets(self):
         values = [str(i) for i in range(40)]
         found = []
@@ -185,6 +212,11 @@ class ClientTest(unittest.TestCase):
         self.assertEqual([fields[3] for fields in everything], values)
 
 
+def feed(process, text):
+    with process.stdin:
+        process.stdin.write(text)
+
+
 def kcat_by_partition(broker, topic, number):
     """One record into each partition."""
     for partition in range(PARTITIONS):
@@ -192,6 +224,6 @@ def kcat_by_partition(broker, topic, number):
 
 
 if __name__ == '__main__':
-    ClientTest.command = command_of(sys.argv[2], pathlib.Path(sys.argv[1]))
-    ClientTest.is_java = sys.argv[2] == 'java'
+    ClientTest.name = sys.argv[2]
+    ClientTest.command = command_of(ClientTest.name, pathlib.Path(sys.argv[1]))
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -58,7 +58,7 @@ class RoundRobin:
 
 def run_produce(address, topic, partitioner):
     options = {'partitioner': RoundRobin()} if partitioner == 'round-robin' else {}
-    producer = KafkaProducer(bootstrap_servers=address, linger_ms=5, **options)
+    producer = KafkaProducer(bootstrap_servers=address, linger_ms=5, enable_idempotence=True, **options)
     sent = [producer.send(topic, value, key, headers) for key, value, headers in records()]
     for future in sent:
         metadata = future.get(60)
