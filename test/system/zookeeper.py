@@ -65,7 +65,9 @@ class ZooKeeper:
             self.process = None
 
     def pause(self):
+        """Returns when it has stopped: until then it might still answer."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
