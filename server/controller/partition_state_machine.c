@@ -25,9 +25,12 @@ static void log_failure(const struct controlled_partition *partition, enum parti
                  partition->index, partition_state_name(partition->state), partition_state_name(target), reason);
 }
 
-// First leader: the first live assigned replica, ISR: all live ones in the order of the assignment.
+// First leader: the first live assigned replica, ISR: all live ones in the order of the assignment. A partition whose
+// znode is there already is left offline, in `known`: the answer to our own first try may have been lost with the
+// connection (zk 2), and the election of an offline partition goes by what the znode says.
 static enum kafka_error initialize_leaderships(const struct state_machine *machine,
-                                               const struct controlled_partitions *partitions, size_t *changed)
+                                               const struct controlled_partitions *partitions, size_t *changed,
+                                               struct controlled_partitions *known)
 {
     struct controller_context *context = machine->context;
     struct leadership_items items = {0};
@@ -49,6 +52,11 @@ static enum kafka_error initialize_leaderships(const struct state_machine *machi
     enum kafka_error error = items.count > 0 ? machine->store->create(machine->store->context, &items) : KAFKA_NONE;
     for (size_t i = 0; error == KAFKA_NONE && i < items.count; i++) {
         struct leadership_item *item = &items.items[i];
+        if (item->error == KAFKA_TOPIC_ALREADY_EXISTS) {
+            item->partition->state = PARTITION_OFFLINE;
+            *array_append(known) = item->partition;
+            continue;
+        }
         if (item->error != KAFKA_NONE) {
             log_failure(item->partition, PARTITION_ONLINE, kafka_error_name((int16_t)item->error));
             continue;
@@ -161,7 +169,7 @@ static enum kafka_error move_online(const struct state_machine *machine, const s
         *array_append(valid->items[i]->state == PARTITION_NEW ? &fresh : &others) = valid->items[i];
     enum kafka_error error = KAFKA_NONE;
     if (fresh.count > 0)
-        error = initialize_leaderships(machine, &fresh, changed);
+        error = initialize_leaderships(machine, &fresh, changed, &others);
     if (error == KAFKA_NONE && others.count > 0)
         error = elect(machine, &others, strategy, is_unclean_allowed, changed);
     array_fini(&fresh);

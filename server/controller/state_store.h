@@ -29,7 +29,8 @@ struct state_store {
     void *context;
     enum kafka_error (*read)(void *context, struct leadership_items *items);
 
-    // Creates the znodes and their parents; a written item has partition_epoch 0 and this controller's epoch.
+    // Creates the znodes and their parents; a written item has partition_epoch 0 and this controller's epoch. An item
+    // whose znode is there already, perhaps by a first try of ours, says TOPIC_ALREADY_EXISTS.
     enum kafka_error (*create)(void *context, struct leadership_items *items);
 
     // Writes on the condition of partition_epoch, which becomes the new version.

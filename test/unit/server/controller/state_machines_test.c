@@ -35,6 +35,27 @@ static void creates_partitions(void)
     cluster_fini(&cluster);
 }
 
+// The state was written, but the answer was lost: the partition is led by what the znode says, one epoch later.
+static void goes_on_from_a_state_that_is_there(void)
+{
+    struct cluster cluster;
+    cluster_init(&cluster, 2);
+    struct controlled_partition *partition = cluster_add_partition(&cluster, "t", 0, replicas_123);
+    struct leadership_item *lost = leadership_items_add(&cluster.written, partition);
+    lost->leadership.leader = 1;
+    lost->leadership.controller_epoch = 7;
+    broker_ids_assign(&lost->leadership.isr, replicas_123, 2);
+    CU_ASSERT_EQUAL(cluster_move(&cluster, partition, PARTITION_NEW), KAFKA_NONE);
+    CU_ASSERT_EQUAL(cluster_move(&cluster, partition, PARTITION_ONLINE), KAFKA_NONE);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ONLINE);
+    CU_ASSERT_EQUAL(partition->leadership.leader, 1);
+    CU_ASSERT_EQUAL(partition->leadership.leader_epoch, 1);
+    expect_sent(&cluster, "LeaderAndIsr>1 t-0:leader=1,epoch=1,isr=[1,2]; "
+                          "LeaderAndIsr>2 t-0:leader=1,epoch=1,isr=[1,2]; "
+                          "Metadata>1 t-0:leader=1,offline=[3]; Metadata>2 t-0:leader=1,offline=[3]; ");
+    cluster_fini(&cluster);
+}
+
 static void waits_for_a_live_replica(void)
 {
     struct cluster cluster;
@@ -326,6 +347,7 @@ static void batches_by_broker(void)
 }
 
 SUITE_MAIN("server/controller/state_machines", {"creates partitions", creates_partitions},
+           {"goes on from a state that is there", goes_on_from_a_state_that_is_there},
            {"waits for a live replica", waits_for_a_live_replica}, {"moves the leader", moves_the_leader},
            {"keeps the last ISR member", keeps_the_last_isr_member},
            {"elects uncleanly if allowed", elects_uncleanly_if_allowed},
