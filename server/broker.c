@@ -245,14 +245,19 @@ static void stop_parts(struct broker *broker)
         logger_warn("%zu requests were not answered within %d ms.", unanswered, ANSWER_MS_MAX);
 }
 
+void broker_stop_waiting(struct broker *broker)
+{
+    if (broker->zk != NULL)
+        zk_session_stop_waiting(broker->zk);
+}
+
 void broker_stop(struct broker **stopped)
 {
     struct broker *broker = *stopped;
     if (broker == NULL)
         return;
     logger_info("[KafkaServer id=%d] shutting down", broker->id);
-    if (broker->zk != NULL)
-        zk_session_stop_waiting(broker->zk);
+    broker_stop_waiting(broker);
     stop_parts(broker);
     if (broker->scheduler != NULL)
         scheduler_stop(broker->scheduler);

@@ -60,6 +60,10 @@ struct broker *broker_open(const struct properties *settings);
 // The rest: registers the broker and serves. False when it could not, which was logged; then broker_stop.
 bool broker_serve(struct broker *broker) __attribute__((warn_unused_result));
 
+// The broker is to stop: what waits for ZooKeeper gives up, so that broker_serve returns soon. From any thread, as long
+// as the broker is there.
+void broker_stop_waiting(struct broker *broker);
+
 // Orderly end: moves leadership away, answers what was accepted, closes the logs cleanly, ends the session.
 void broker_stop(struct broker **broker);
 

@@ -215,6 +215,10 @@ bool broker_register(struct broker *broker)
     char reason[ZK_REASON_SIZE] = "";
     int64_t epoch;
     enum zk_result result = register_once(broker, &epoch, reason);
+    if (result == ZK_CLOSED) {
+        logger_info("Broker %d is to stop before it is registered.", broker->id);
+        return false;
+    }
     if (result != ZK_OK) {
         logger_fatal("Cannot register broker %d in ZooKeeper: %s.", broker->id,
                      *reason ? reason : zk_result_name(result));
@@ -232,9 +236,11 @@ void broker_close_session(struct broker *broker)
     if (broker->registration == NULL)
         return;
     atomic_store(&broker->registration->is_stopping, true);
+    // Without a connection ZooKeeper is not told of the end.
+    bool has_ended = broker->zk != NULL && zk_session_is_connected(broker->zk);
     if (broker->zk != NULL)
         zk_session_shutdown(broker->zk);
-    zk_session_file_close(&broker->registration->file);
+    zk_session_file_close(&broker->registration->file, has_ended);
 }
 
 void broker_free_session(struct broker *broker)

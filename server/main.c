@@ -76,14 +76,15 @@ static void raise_file_limit(void)
 }
 
 // Signals are for one thread, "signals"; all others block them. While the broker opens one ends the process at once, as
-// a crash would, which the next start mends; once it serves the first one asks for an orderly end.
+// a crash would, which the next start mends; from its registration on the first one asks for an orderly end.
 struct signals {
     sigset_t set;
     struct thread thread;
     struct lock lock; // MAIN guards what follows
     struct condition changed;
     bool is_serving;
-    int received; // the first one, 0: none yet
+    struct broker *broker; // while it starts or serves; NULL before and after
+    int received;          // the first one, 0: none yet
 };
 
 // SIGHUP is left out when it is ignored from the outset (nohup). SIGUSR1 is broker_request_stop's.
@@ -110,6 +111,8 @@ static void signals_run(void *context)
     if (!signals->is_serving && received != SIGUSR1)
         _exit(128 + received);
     signals->received = received;
+    if (signals->broker != NULL)
+        broker_stop_waiting(signals->broker);
     condition_signal(&signals->changed);
     lock_release(&signals->lock);
 }
@@ -130,22 +133,24 @@ static void signals_stop(struct signals *signals)
     lock_fini(&signals->lock);
 }
 
-static void signals_set_serving(struct signals *signals)
+static void signals_set_serving(struct signals *signals, struct broker *broker)
 {
     lock_acquire(&signals->lock);
     signals->is_serving = true;
+    signals->broker = broker;
     lock_release(&signals->lock);
 }
 
-// Waits for the first signal; returns the exit code.
-static int signals_wait(struct signals *signals)
+// Waits for the first signal if the broker serves, and leaves the broker alone from now on; returns the exit code.
+static int signals_wait(struct signals *signals, bool serves)
 {
     lock_acquire(&signals->lock);
-    while (signals->received == 0)
+    while (serves && signals->received == 0)
         condition_wait(&signals->changed, &signals->lock);
     int received = signals->received;
+    signals->broker = NULL;
     lock_release(&signals->lock);
-    if (received == SIGUSR1)
+    if (received == SIGUSR1 || received == 0)
         return 1;
     logger_info("Terminating process due to signal SIG%s", sigabbrev_np(received));
     return 128 + received;
@@ -156,8 +161,8 @@ static int run_broker(const struct properties *settings, struct signals *signals
     struct broker *broker = broker_open(settings);
     if (broker == NULL)
         return 1;
-    signals_set_serving(signals);
-    int code = broker_serve(broker) ? signals_wait(signals) : 1;
+    signals_set_serving(signals, broker);
+    int code = signals_wait(signals, broker_serve(broker));
     broker_stop(&broker);
     return code;
 }

@@ -152,7 +152,8 @@ static void explain_duplicate(struct zk_session *session, const struct zk_regist
 }
 
 // The id's znode exists (zk 8). Waits until another session's has gone (ZK_OK: try again), at most as long as it may
-// live. ZK_NODE_EXISTS with *broker_epoch set: it is this session's own, from a try whose answer was lost.
+// live; ZK_CLOSED when the broker is to stop meanwhile. ZK_NODE_EXISTS with *broker_epoch set: it is this session's
+// own, from a try whose answer was lost.
 static enum zk_result wait_for_owner(struct zk_session *session, const struct zk_registration *registration,
                                      const char *path, int64_t start_ms, int64_t *broker_epoch, char *reason)
 {
@@ -168,6 +169,8 @@ static enum zk_result wait_for_owner(struct zk_session *session, const struct zk
             *broker_epoch = stat.czxid;
             return ZK_NODE_EXISTS;
         }
+        if (zk_session_is_stopping(session))
+            return ZK_CLOSED;
         if (clock_monotonic_ms() >= deadline_ms) {
             explain_duplicate(session, registration, path, stat.ephemeral_owner, clock_monotonic_ms() - start_ms,
                               reason);

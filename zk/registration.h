@@ -18,7 +18,8 @@ struct zk_registration {
 // session's identity is written to the file (NULL: to none), so that a successor can end it.
 // ZK_NODE_EXISTS: refused, and reason tells people why: the id is taken by another live session (it was waited for, one
 // session timeout long), an address is another broker's, or sole is set and another broker is there. The caller
-// logs the reason. After a session expired: call it again from the session listener's opened().
+// logs the reason. ZK_CLOSED: the session was told to stop waiting. After a session expired: call it again from the
+// session listener's opened().
 enum zk_result zk_register_broker(struct zk_session *session, const struct zk_registration *registration,
                                   struct zk_session_file *file, int64_t *broker_epoch, char reason[ZK_REASON_SIZE])
     __attribute__((warn_unused_result));

@@ -372,6 +372,14 @@ void zk_session_stop_waiting(struct zk_session *session)
     lock_release(&session->lock);
 }
 
+bool zk_session_is_stopping(struct zk_session *session)
+{
+    lock_acquire(&session->lock);
+    bool is_stopping = session->is_impatient || session->state == SESSION_CLOSED;
+    lock_release(&session->lock);
+    return is_stopping;
+}
+
 void zk_session_shutdown(struct zk_session *session)
 {
     lock_acquire(&session->lock);
@@ -470,7 +478,8 @@ static enum zk_result wait_usable_locked(struct zk_session *session, struct call
     while ((session->state == SESSION_CONNECTING || (session->state == SESSION_CONNECTED && !session->client)) &&
            (!call->generation || call->generation == session->generation) && !session->is_impatient)
         condition_wait(&session->changed, &session->lock);
-    if (session->state == SESSION_CLOSED || (session->state == SESSION_CONNECTING && session->is_impatient))
+    bool is_there = session->state == SESSION_CONNECTED && session->client;
+    if (session->state == SESSION_CLOSED || (session->state != SESSION_EXPIRED && !is_there && session->is_impatient))
         return ZK_CLOSED;
     if (session->state == SESSION_EXPIRED || call->over)
         return ZK_SESSION_EXPIRED;

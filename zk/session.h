@@ -53,6 +53,7 @@ void zk_session_listen(struct zk_session *session, const struct zk_session_liste
 // From now on operations do not wait for a connection that is missing or breaks: they return ZK_CLOSED. Called first
 // when a broker stops, so that it can while ZooKeeper is away. With a connection everything goes on as before.
 void zk_session_stop_waiting(struct zk_session *session);
+bool zk_session_is_stopping(struct zk_session *session); // whether that, or a shutdown, was asked for
 
 // Ends the session: its ephemeral znodes vanish, operations that wait return ZK_CLOSED, no listener or watch is called
 // after it has returned. Not from the zk-session thread. May be called again.

@@ -103,11 +103,14 @@ int zk_session_file_write(struct zk_session_file *file, struct zk_session_id ses
     return write_text(file, text, (size_t)used);
 }
 
-void zk_session_file_close(struct zk_session_file **file)
+void zk_session_file_close(struct zk_session_file **file, bool has_ended)
 {
+    struct zk_session_id named;
+
     if (!*file)
         return;
-    file_calls()->unlink((*file)->path);
+    if (has_ended || !read_session(*file, &named))
+        file_calls()->unlink((*file)->path);
     file_calls()->close((*file)->fd);
     free((*file)->path);
     free(*file);

@@ -26,7 +26,8 @@ enum zk_result zk_session_file_end_previous(struct zk_session_file *file, const 
 int zk_session_file_write(struct zk_session_file *file, struct zk_session_id session)
     __attribute__((warn_unused_result));
 
-// After the session was ended in order: removes and closes the file. *file may be NULL.
-void zk_session_file_close(struct zk_session_file **file);
+// Closes the file, and removes it unless it names a session that may still live (has_ended false), for the next start
+// to end. *file may be NULL.
+void zk_session_file_close(struct zk_session_file **file, bool has_ended);
 
 #endif

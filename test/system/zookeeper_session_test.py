@@ -78,6 +78,26 @@ class ZooKeeperSession(unittest.TestCase):
         self.assertIn('still registered by the ZooKeeper session', broker.output())
         self.create(broker, 'after')
 
+    def test_stop_while_the_id_is_taken(self):
+        broker = self.broker(settings={'zookeeper.session.timeout.ms': 60000}).start()
+        broker.kill()
+        (broker.data / 'zookeeper-session').unlink()
+        broker.launch()
+        wait_for(lambda: 'still registered by the ZooKeeper session' in broker.output(), 'the wait for the other one')
+        broker.process.terminate()
+        self.assertEqual(broker.process.wait(120), 143, broker.output())
+        self.assertIn('is to stop before it is registered', broker.output())
+
+    def test_a_failed_start_keeps_the_file(self):
+        broker = self.broker(settings={'zookeeper.session.timeout.ms': 60000,
+                                       'zookeeper.connection.timeout.ms': 2000}).start()
+        broker.kill()
+        self.zookeeper.kill()
+        self.refused(broker, 'ZooKeeper does not answer')
+        self.zookeeper.start()
+        broker.start()
+        self.assertIn('that a killed broker left', broker.output())
+
     def test_same_id(self):
         first = self.broker().start()
         self.refused(self.broker(settings={'zookeeper.session.timeout.ms': 1000}),
@@ -121,6 +141,8 @@ class ZooKeeperSession(unittest.TestCase):
         broker = self.broker().start()
         self.zookeeper.kill()
         broker.stop()
+        # ZooKeeper does not know of the end: the next start tells it.
+        self.assertTrue((broker.data / 'zookeeper-session').exists())
         # With a controller that waits for ZooKeeper.
         self.zookeeper.start()
         broker.start()

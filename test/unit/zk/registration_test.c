@@ -181,7 +181,7 @@ static void test_restart_after_kill(void)
     // Without the file it would have taken the session's 30 seconds.
     CU_ASSERT_TRUE(clock_monotonic_ms() - start_ms < 25000);
     zk_session_destroy(&session);
-    zk_session_file_close(&file);
+    zk_session_file_close(&file, true);
     CU_ASSERT_FALSE(file_exists(path));
     CU_ASSERT_EQUAL(file_remove_tree(folder), 0);
     free(path);
@@ -213,7 +213,8 @@ static void test_session_file(void)
                                           "version=1\nsession=0x0\npassword=00000000000000000000000000000000\n"};
     for (size_t i = 0; i < sizeof rubbish / sizeof *rubbish; i++) {
         CU_ASSERT_EQUAL(file_replace(path, rubbish[i], strlen(rubbish[i])), 0);
-        zk_session_file_close(&file);
+        zk_session_file_close(&file, false);
+        CU_ASSERT_FALSE(file_exists(path));
         CU_ASSERT_EQUAL(file_replace(path, rubbish[i], strlen(rubbish[i])), 0);
         CU_ASSERT_EQUAL_FATAL(zk_session_file_open(folder, &file), 0);
         CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_OK);
@@ -225,10 +226,12 @@ static void test_session_file(void)
     CU_ASSERT_EQUAL(zk_session_file_write(file, identity), 0);
     CU_ASSERT_EQUAL(zk_session_file_end_previous(file, &config, reason), ZK_TIMED_OUT);
     CU_ASSERT_PTR_NOT_NULL(strstr(reason, "127.0.0.1:1 ("));
+    zk_session_file_close(&file, false);
     FILE *kept = fopen(path, "r");
     CU_ASSERT_PTR_NOT_NULL_FATAL(kept);
     CU_ASSERT_TRUE(fread(text, 1, sizeof text, kept) > 0);
     fclose(kept);
+    CU_ASSERT_EQUAL_FATAL(zk_session_file_open(folder, &file), 0);
     config = config_of(connect, 6000);
 
     // One that has ended already.
@@ -241,7 +244,7 @@ static void test_session_file(void)
     CU_ASSERT_EQUAL(fread(text, 1, sizeof text, stream), 0);
     fclose(stream);
 
-    zk_session_file_close(&file);
+    zk_session_file_close(&file, true);
     zk_session_destroy(&bystander);
     CU_ASSERT_EQUAL(file_remove_tree(folder), 0);
     free(path);
