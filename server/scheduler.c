@@ -43,7 +43,8 @@ static void add_job(struct scheduler *scheduler, struct job job)
 {
     lock_acquire(&scheduler->lock);
     *array_append(&scheduler->jobs) = job;
-    condition_signal(&scheduler->changed);
+    // Not only workers wait for changes: who resizes does too.
+    condition_broadcast(&scheduler->changed);
     lock_release(&scheduler->lock);
 }
 
