@@ -28,8 +28,6 @@ packages_of() {
         have npm || echo npm
         have go || echo golang-go
         have cargo || echo cargo
-        # librdkafka's Rust crate is built from source.
-        echo g++ make
         ;;
     check)
         echo clang clang-format clang-tidy libclang-rt-14-dev shellcheck
