@@ -170,13 +170,14 @@ static size_t readable_size(const struct fetch *fetch, int32_t at, bool *must_te
     if (fetch->size_min <= 1) // any record is enough
         return 1;
     struct log_slice slice;
-    struct log_read_info info;
+    struct log_read_info info = {.first_batch_incomplete = false};
     struct partition_divergence divergence;
+    size_t size_max = smaller(fetch->size_max, wanted->size_max);
     *must_tell = partition_read(partition, wanted->current_leader_epoch, wanted->last_fetched_epoch, wanted->offset,
-                                smaller(fetch->size_max, wanted->size_max), false, fetch->bound, &slice, &info,
-                                &divergence) != KAFKA_NONE ||
+                                size_max, false, fetch->bound, &slice, &info, &divergence) != KAFKA_NONE ||
                  divergence.is_diverging;
-    size_t size = slice.size;
+    // A first batch beyond the limit is given whole, and counts for as much as was asked for.
+    size_t size = info.first_batch_incomplete ? size_max : slice.size;
     log_slice_release(&slice);
     return size;
 }
