@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "log/log_manager.h"
 #include "net/request.h"
+#include "rules/topic_name.h"
 #include "server/broker.h"
 #include "server/config/config.h"
 #include "server/controller/config_changes.h"
@@ -502,6 +503,12 @@ static enum kafka_error change_leader(struct replica_manager *manager, struct pa
 enum kafka_error replica_manager_change_leader(struct replica_manager *manager, struct view topic, struct uuid topic_id,
                                                const struct leader_and_isr_request_partition_state *state)
 {
+    // It becomes a directory's name, which no sender may choose freely.
+    if (!topic_name_is_valid(topic) || state->partition_index < 0) {
+        logger_error("Not carrying out LeaderAndIsr of a partition %d whose topic's name is not possible.",
+                     state->partition_index);
+        return KAFKA_INVALID_TOPIC_EXCEPTION;
+    }
     struct partition *partition = find_partition(manager, topic, state->partition_index);
     if (partition == NULL) {
         partition = partition_create(topic, state->partition_index, manager->broker->id);

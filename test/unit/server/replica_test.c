@@ -205,8 +205,19 @@ static void fetches_wait_for_records(void)
     CU_ASSERT(response.responses.items[0].partitions.items[0].records.bytes.size > 2000);
     CU_ASSERT_EQUAL(response.responses.items[0].partitions.items[0].high_watermark, 2);
 
-    // A broker that stops answers what is parked.
+    // A batch beyond the partition's limit is given whole, so it ends the waiting too.
     fetch.partition.fetch_offset = 2;
+    fetch.partition.partition_max_bytes = 100;
+    fetch.request.min_bytes = 50;
+    mini_broker_send(fd, API_FETCH, 17, &fetch.request);
+    wait_until_parked(purgatory, 1);
+    CU_ASSERT_EQUAL(produce(&mini, "foo", 1, 1000, 1), KAFKA_NONE);
+    CU_ASSERT_EQUAL(purgatory_count(purgatory), 0);
+    CU_ASSERT(mini_broker_receive(&mini, fd, API_FETCH, 17, &response));
+    CU_ASSERT(response.responses.items[0].partitions.items[0].records.bytes.size > 1000);
+
+    // A broker that stops answers what is parked.
+    fetch.partition.fetch_offset = 3;
     mini_broker_send(fd, API_FETCH, 17, &fetch.request);
     wait_until_parked(purgatory, 1);
     replica_manager_stop(mini.broker.replica_manager);
@@ -494,6 +505,21 @@ static void leader_and_isr_follows_the_epochs(void)
     request.is_k_raft_controller = true;
     mini_broker_call(&mini, API_LEADER_AND_ISR, 7, &request, &response);
     CU_ASSERT_EQUAL(response.error_code, KAFKA_UNKNOWN_SERVER_ERROR);
+
+    // A name that is none of a topic never becomes a directory.
+    request.is_k_raft_controller = false;
+    topic.topic_id = UUID_ZERO;
+    const char *const impossible[] = {"../foo", "..", "", "a/b"};
+    for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
+        topic.topic_name = view_of_string(impossible[i]);
+        mini_broker_call(&mini, API_LEADER_AND_ISR, 7, &request, &response);
+        CU_ASSERT_EQUAL(response.topics.items[0].partition_errors.items[0].error_code, KAFKA_INVALID_TOPIC_EXCEPTION);
+    }
+    topic.topic_name = view_of_string("foo");
+    state.partition_index = -1;
+    mini_broker_call(&mini, API_LEADER_AND_ISR, 7, &request, &response);
+    CU_ASSERT_EQUAL(response.topics.items[0].partition_errors.items[0].error_code, KAFKA_INVALID_TOPIC_EXCEPTION);
+    state.partition_index = 0;
 
     // A lower partition epoch, or a leader that is not alive, is no error but changes nothing.
     request.is_k_raft_controller = false;
