@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/group/group.h"
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "net/protocol/messages.h"
@@ -100,8 +99,9 @@ void group_release(struct group *group)
     lock_release(&group->lock);
     struct list *link;
     while ((link = list_take_first(&answers)) != NULL) {
-        struct answer answer = *LIST_ELEMENT(link, struct answer, link);
-        answer.waiter.answer(answer.waiter.context, answer.response);
+        struct answer *answer = LIST_ELEMENT(link, struct answer, link);
+        answer->waiter.answer(answer->waiter.context, answer->response);
+        free(answer);
     }
     if (has_writes)
         group_write_pending(group);
@@ -111,8 +111,7 @@ void group_release(struct group *group)
 
 void group_answer(struct group *group, const struct group_waiter *waiter, void *response)
 {
-    struct answer *answer = arena_alloc(waiter->arena, sizeof *answer);
-    assert(answer != NULL); // the request's arena always has room for its own answer
+    struct answer *answer = memory_alloc(sizeof *answer); // the response may have used up the arena
     answer->waiter = *waiter;
     answer->response = response;
     list_append(&group->answers, &answer->link);
@@ -122,6 +121,16 @@ void group_set_state(struct group *group, enum group_state state)
 {
     group->state = state;
     group->state_timestamp_ms = clock_now_ms();
+}
+
+bool group_has_writes(const struct group *group)
+{
+    return group->is_writing || !list_is_empty(&group->writes);
+}
+
+bool group_id_is_possible(struct view id)
+{
+    return id.size == 0 || memchr(id.data, 0, id.size) == NULL;
 }
 
 const char *group_state_name(enum group_state state)

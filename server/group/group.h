@@ -104,8 +104,9 @@ struct group {
 
     struct map offsets; // by group_offset_key
 
-    struct list writes; // to be appended
-    bool is_writing;
+    struct list writes;    // to be appended
+    bool is_writing;       // one is being appended
+    bool is_in_write_loop; // a thread is in group_write_pending, which takes the next one
 
     struct timer_task timer_task;
     int64_t timer_deadline_ms;
@@ -124,6 +125,10 @@ void group_release(struct group *group) LOCK_RELEASE(group->lock);
 void group_answer(struct group *group, const struct group_waiter *waiter, void *response);
 
 void group_set_state(struct group *group, enum group_state state);
+// Whether batches of it are not stored yet.
+bool group_has_writes(const struct group *group);
+// Whether an id can be kept as a string: one with a NUL in it would be looked up under another name than it is kept.
+bool group_id_is_possible(struct view id);
 const char *group_state_name(enum group_state state);
 
 // ---- Members

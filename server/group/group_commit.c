@@ -54,6 +54,8 @@ static struct group_offset offset_of(const struct commit *commit, const struct o
 {
     struct view metadata = view_is_null(partition->committed_metadata) ? view_of("", 0) : partition->committed_metadata;
     int64_t retention_ms = commit->request->retention_time_ms;
+    if (retention_ms > INT64_MAX - commit->now_ms)
+        retention_ms = INT64_MAX - commit->now_ms;
     return (struct group_offset){
         .topic = view_to_string(arena, topic->name),
         .partition = partition->partition_index,
@@ -336,6 +338,8 @@ static enum kafka_error delete_group(struct group_coordinator *coordinator, stru
         error = KAFKA_GROUP_ID_NOT_FOUND;
     else if (group->state != GROUP_EMPTY)
         error = KAFKA_NON_EMPTY_GROUP;
+    else if (group_has_writes(group)) // those would come after the removal of a group that is then made anew
+        error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     else
         group_remove(group);
     group_release(group);
@@ -372,7 +376,7 @@ static bool is_expired(const struct group *group, const struct group_offset *off
     int64_t since_ms = offset->commit_timestamp_ms;
     if (group->protocol_type != NULL && group->state_timestamp_ms > since_ms)
         since_ms = group->state_timestamp_ms;
-    return now_ms - since_ms >= retention_ms;
+    return since_ms <= now_ms - retention_ms; // which cannot overflow: the time of a commit is the client's
 }
 
 // Removes the offsets that `goes` names, in the log and here. Returns how many.

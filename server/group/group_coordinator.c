@@ -57,9 +57,9 @@ const struct group_store *group_coordinator_store(const struct group_coordinator
     return &coordinator->store;
 }
 
-static struct group *get_group(struct group_coordinator *coordinator, struct view id, int32_t partition, bool create)
+static struct group *get_group_locked(struct group_coordinator *coordinator, struct view id, int32_t partition,
+                                      bool create) LOCK_REQUIRES(coordinator->lock)
 {
-    lock_acquire(&coordinator->lock);
     struct group *group = map_get(&coordinator->groups, id);
     if (group == NULL && create) {
         group = group_create(coordinator, id, partition);
@@ -67,13 +67,15 @@ static struct group *get_group(struct group_coordinator *coordinator, struct vie
     }
     if (group != NULL)
         group_ref(group);
-    lock_release(&coordinator->lock);
     return group;
 }
 
 struct group *group_coordinator_group_to_load(struct group_coordinator *coordinator, struct view id, int32_t partition)
 {
-    return get_group(coordinator, id, partition, true);
+    lock_acquire(&coordinator->lock);
+    struct group *group = get_group_locked(coordinator, id, partition, true);
+    lock_release(&coordinator->lock);
+    return group;
 }
 
 void group_coordinator_drop(struct group_coordinator *coordinator, struct group *group)
@@ -133,10 +135,10 @@ int32_t group_coordinator_partition(struct group_coordinator *coordinator, struc
     return group_hash_partition(group_id, coordinator->store.partition_count(coordinator->store.context));
 }
 
-// Whether this broker coordinates the group now.
-static enum kafka_error check_coordinator(struct group_coordinator *coordinator, int32_t partition)
+// Whether this broker coordinates the groups of the partition now.
+static enum kafka_error check_coordinator_locked(struct group_coordinator *coordinator, int32_t partition)
+    LOCK_REQUIRES(coordinator->lock)
 {
-    lock_acquire(&coordinator->lock);
     struct led_partition *led = find_led(coordinator, partition);
     enum kafka_error error = KAFKA_NONE;
     if (coordinator->is_stopping)
@@ -145,6 +147,13 @@ static enum kafka_error check_coordinator(struct group_coordinator *coordinator,
         error = KAFKA_NOT_COORDINATOR;
     else if (led->state == LED_LOADING)
         error = KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+    return error;
+}
+
+static enum kafka_error check_coordinator(struct group_coordinator *coordinator, int32_t partition)
+{
+    lock_acquire(&coordinator->lock);
+    enum kafka_error error = check_coordinator_locked(coordinator, partition);
     lock_release(&coordinator->lock);
     return error;
 }
@@ -198,16 +207,19 @@ bool group_coordinator_wants_load(struct group_coordinator *coordinator, int32_t
     return wanted;
 }
 
-// A group that nothing is left of was removed by its last record.
-static void drop_removed_groups(struct group_coordinator *coordinator, int32_t partition)
+// A group that nothing is left of was removed by its last record; in the others the members' sessions begin.
+static void settle_groups(struct group_coordinator *coordinator, int32_t partition)
 {
     struct group_list list = copy_groups(coordinator, partition);
+    int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < list.count; i++) {
         struct group *group = list.items[i];
         group_acquire(group);
         bool is_removed = group->member_count == 0 && group->offsets.count == 0 && group->generation == 0;
         if (is_removed)
             group_kill(group, KAFKA_UNKNOWN_MEMBER_ID);
+        for (LIST_EACH(link, &group->members))
+            group_member_touch(LIST_ELEMENT(link, struct group_member, link), now_ms);
         group_release(group);
         if (is_removed)
             group_coordinator_drop(coordinator, group);
@@ -218,7 +230,7 @@ static void drop_removed_groups(struct group_coordinator *coordinator, int32_t p
 // A load that another one has replaced leaves nothing behind; that one comes next.
 static void finish_load(struct group_coordinator *coordinator, int32_t partition, uint64_t load_id, bool loaded)
 {
-    drop_removed_groups(coordinator, partition);
+    settle_groups(coordinator, partition);
     lock_acquire(&coordinator->lock);
     struct led_partition *led = find_led(coordinator, partition);
     bool is_newest = led->state == LED_LOADING && led->load_id == load_id;
@@ -305,10 +317,15 @@ enum kafka_error group_coordinator_find(struct group_coordinator *coordinator, s
                                         struct group **group)
 {
     *group = NULL;
+    if (!group_id_is_possible(id))
+        return KAFKA_INVALID_GROUP_ID;
     int32_t partition = group_coordinator_partition(coordinator, id);
-    enum kafka_error error = check_coordinator(coordinator, partition);
+    // Both under the lock: a group is not made any more once its partition has gone and its groups were dropped.
+    lock_acquire(&coordinator->lock);
+    enum kafka_error error = check_coordinator_locked(coordinator, partition);
     if (error == KAFKA_NONE)
-        *group = get_group(coordinator, id, partition, create);
+        *group = get_group_locked(coordinator, id, partition, create);
+    lock_release(&coordinator->lock);
     return error;
 }
 
@@ -321,7 +338,9 @@ void group_coordinator_sweep(struct group_coordinator *coordinator, bool (*visit
         if (check_coordinator(coordinator, group->partition) != KAFKA_NONE)
             continue;
         group_acquire(group);
-        bool is_over = group->state != GROUP_DEAD && visit(group, context);
+        // A commit under way, which is not among the offsets yet, is answered as one that counts.
+        bool is_busy = group_has_writes(group);
+        bool is_over = group->state != GROUP_DEAD && visit(group, context) && !is_busy;
         if (is_over) {
             logger_info("Group %s has no members and no offsets left and is removed", group->id);
             group_remove(group);
@@ -341,6 +360,8 @@ void group_coordinator_join(struct group_coordinator *coordinator, const struct 
     enum kafka_error error = KAFKA_NONE;
     if (request->group_id.size == 0)
         error = KAFKA_INVALID_GROUP_ID;
+    else if (!group_id_is_possible(request->group_instance_id))
+        error = KAFKA_INVALID_REQUEST;
     else
         error = group_coordinator_find(coordinator, request->group_id, false, &group);
     if (error == KAFKA_NONE && (request->session_timeout_ms < settings->session_timeout_min_ms ||

@@ -3,7 +3,6 @@
 // inter.broker.protocol.version 2.3 and above writes them. All versions are read.
 #include "base/arena.h"
 #include "base/big_endian.h"
-#include "base/clock.h"
 #include "base/memory.h"
 #include "log/batch_builder.h"
 #include "log/record.h"
@@ -147,6 +146,8 @@ static enum kafka_error apply_offset(struct group_coordinator *coordinator, int3
     bool is_removal = view_is_null(record->value);
     if (!is_removal && !decode(&offset_commit_value_schema, record->value, arena, &value))
         return KAFKA_CORRUPT_MESSAGE;
+    if (!group_id_is_possible(key.group))
+        return KAFKA_CORRUPT_MESSAGE;
     struct group *group = group_coordinator_group_to_load(coordinator, key.group, partition);
     group_acquire(group);
     if (is_removal) {
@@ -183,7 +184,7 @@ static void load_member(struct group *group, const struct group_metadata_value_m
     struct group_client client = {.client_id = from->client_id, .host = host ? host : ""};
     struct group_member *member = group_add_member(group, from->member_id, from->group_instance_id, &client, &request);
     group_member_set_assignment(member, from->assignment);
-    group_member_touch(member, clock_monotonic_ms());
+    member->session_deadline_ms = GROUP_NO_DEADLINE; // until the load is done
 }
 
 static void load_metadata(struct group *group, const struct group_metadata_value *value, struct arena *arena)
@@ -205,6 +206,16 @@ static void load_metadata(struct group *group, const struct group_metadata_value
     group->state_timestamp_ms = value->current_state_timestamp;
 }
 
+static bool has_possible_members(const struct group_metadata_value *value)
+{
+    for (int32_t i = 0; i < value->members.count; i++) {
+        if (!group_id_is_possible(value->members.items[i].member_id) ||
+            !group_id_is_possible(value->members.items[i].group_instance_id))
+            return false;
+    }
+    return true;
+}
+
 static enum kafka_error apply_metadata(struct group_coordinator *coordinator, int32_t partition,
                                        const struct record *record, struct arena *arena)
 {
@@ -214,6 +225,8 @@ static enum kafka_error apply_metadata(struct group_coordinator *coordinator, in
         return KAFKA_CORRUPT_MESSAGE;
     bool is_removal = view_is_null(record->value);
     if (!is_removal && !decode(&group_metadata_value_schema, record->value, arena, &value))
+        return KAFKA_CORRUPT_MESSAGE;
+    if (!group_id_is_possible(key.group) || (!is_removal && !has_possible_members(&value)))
         return KAFKA_CORRUPT_MESSAGE;
     struct group *group = group_coordinator_group_to_load(coordinator, key.group, partition);
     group_acquire(group);

@@ -129,7 +129,7 @@ static void expire_join(struct group *group, int64_t now_ms)
 static void expire_sync(struct group *group)
 {
     group->sync_deadline_ms = GROUP_NO_DEADLINE;
-    if (group->state != GROUP_COMPLETING_REBALANCE)
+    if (group->state != GROUP_COMPLETING_REBALANCE && group->state != GROUP_STABLE)
         return;
     bool removed = false;
     struct list *link = group->members.next;

@@ -58,12 +58,15 @@ void group_write_pending(struct group *group)
 {
     const struct group_store *store = group_coordinator_store(group->coordinator);
     lock_acquire(&group->lock);
-    struct group_write *write = NULL;
-    if (!group->is_writing && !list_is_empty(&group->writes)) {
-        write = LIST_ELEMENT(list_take_first(&group->writes), struct group_write, link);
-        group->is_writing = true;
+    // An append that is done at once calls back, and so here again, before it returns: the next write is left to this
+    // loop, so that a long queue does not deepen the stack.
+    while (!group->is_in_write_loop && !group->is_writing && !list_is_empty(&group->writes)) {
+        struct group_write *write = LIST_ELEMENT(list_take_first(&group->writes), struct group_write, link);
+        group->is_writing = group->is_in_write_loop = true;
+        lock_release(&group->lock);
+        store->append(store->context, group->partition, view_of(write->batch, write->size), write_done, write);
+        lock_acquire(&group->lock);
+        group->is_in_write_loop = false;
     }
     lock_release(&group->lock);
-    if (write != NULL)
-        store->append(store->context, group->partition, view_of(write->batch, write->size), write_done, write);
 }

@@ -33,6 +33,9 @@ struct fixture {
     int record_count;
     uint8_t log[4096];
     size_t log_size;
+    int append_depth, append_depth_max; // appends within one another
+    int64_t load_ms_min;                // how long a load takes at least
+    int32_t timeout_ms;                 // of a rebalance; 0: 30 s
 };
 
 static int32_t one_partition(void *context)
@@ -46,6 +49,8 @@ static void append(void *context, int32_t partition, struct view batch,
 {
     struct fixture *fixture = context;
     struct batch_header header;
+    if (++fixture->append_depth > fixture->append_depth_max)
+        fixture->append_depth_max = fixture->append_depth;
     CU_ASSERT_EQUAL(partition, 0);
     CU_ASSERT_EQUAL(batch_header_read(batch, &header), BATCH_COMPLETE);
     fixture->record_count += header.record_count;
@@ -59,6 +64,7 @@ static void append(void *context, int32_t partition, struct view batch,
         fixture->held = (struct held_append){done, done_context};
     else
         done(done_context, fixture->append_error);
+    fixture->append_depth--;
 }
 
 // What was appended is what there is to load.
@@ -68,6 +74,9 @@ static enum kafka_error read(void *context, int32_t partition, int64_t offset, s
     struct fixture *fixture = context;
     (void)partition;
     (void)size_max;
+    int64_t until_ms = clock_monotonic_ms() + fixture->load_ms_min;
+    while (offset >= 0 && clock_monotonic_ms() < until_ms)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     if (offset >= 0 || fixture->log_size == 0)
         return KAFKA_NONE;
     *buffer = memory_resize(*buffer, fixture->log_size, 1);
@@ -159,7 +168,7 @@ static void join(struct fixture *fixture, const char *member_id, const char *ins
     struct join_group_request request = join_group_request_default;
     request.group_id = view_of_string("g");
     request.session_timeout_ms = 30000;
-    request.rebalance_timeout_ms = 30000;
+    request.rebalance_timeout_ms = fixture->timeout_ms > 0 ? fixture->timeout_ms : 30000;
     request.member_id = view_of_string(member_id);
     request.group_instance_id = view_of_string(instance_id);
     request.protocol_type = view_of_string("consumer");
@@ -341,8 +350,8 @@ static bool topic_is_t(void *context, struct view topic, int32_t partition)
     return view_equal_string(topic, "t") && partition < 2;
 }
 
-static void commit(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata,
-                   struct asked *asked)
+static void commit_for(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata,
+                       int64_t retention_ms, struct asked *asked)
 {
     struct offset_commit_request_partition *committed =
         message_alloc_array(&asked->arena, &offset_commit_request_partition_schema, 1);
@@ -358,10 +367,17 @@ static void commit(struct fixture *fixture, int32_t partition, int64_t offset, c
     *request = offset_commit_request_default;
     request->group_id = view_of_string("g");
     request->member_id = view_of_string("");
+    request->retention_time_ms = retention_ms;
     request->topics.items = topic;
     request->topics.count = 1;
     struct group_waiter waiter = {&asked->arena, answered, asked};
     group_coordinator_commit(fixture->coordinator, request, topic_is_t, NULL, &waiter);
+}
+
+static void commit(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata,
+                   struct asked *asked)
+{
+    commit_for(fixture, partition, offset, metadata, -1, asked);
 }
 
 static int16_t commit_error(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata)
@@ -450,7 +466,173 @@ static void offsets_of_an_empty_group_expire(void)
     tear_down(&fixture);
 }
 
-SUITE_MAIN("server/group", {"two members share a group", two_members_share_a_group},
+// Lets the held append go; those that come are not held.
+static void let_go(struct fixture *fixture)
+{
+    struct held_append held = fixture->held;
+    fixture->holds_appends = false;
+    fixture->held = (struct held_append){NULL, NULL};
+    held.done(held.context, KAFKA_NONE);
+}
+
+static void queued_writes_do_not_nest(void)
+{
+    enum { COMMIT_COUNT = 5 };
+    struct fixture fixture;
+    struct asked asked[COMMIT_COUNT];
+    set_up(&fixture);
+    fixture.holds_appends = true;
+    for (int i = 0; i < COMMIT_COUNT; i++) {
+        waiter_of(&asked[i]);
+        commit(&fixture, 0, i, "", &asked[i]);
+        CU_ASSERT_PTR_NULL(asked[i].response);
+    }
+    let_go(&fixture);
+    for (int i = 0; i < COMMIT_COUNT; i++) {
+        CU_ASSERT_PTR_NOT_NULL(asked[i].response);
+        arena_fini(&asked[i].arena);
+    }
+    CU_ASSERT_EQUAL(fixture.append_depth_max, 1);
+    CU_ASSERT_EQUAL(fetch(&fixture, 0), COMMIT_COUNT - 1);
+    tear_down(&fixture);
+}
+
+// A group whose first commit is under way looks as if nothing was left of it.
+static void a_commit_under_way_keeps_its_group(void)
+{
+    struct fixture fixture;
+    struct asked asked, deletion;
+    set_up(&fixture);
+    fixture.holds_appends = true;
+    waiter_of(&asked);
+    commit(&fixture, 0, 7, "", &asked);
+    group_coordinator_expire_offsets(fixture.coordinator);
+    CU_ASSERT_TRUE(state_is(&fixture, "Empty"));
+    struct view id = view_of_string("g");
+    struct delete_groups_request request = {.groups_names = {&id, 1}};
+    struct group_waiter waiter = waiter_of(&deletion);
+    group_coordinator_delete(fixture.coordinator, &request, &waiter);
+    struct delete_groups_response *deleted = deletion.response;
+    CU_ASSERT_EQUAL(deleted->results.items[0].error_code, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    let_go(&fixture);
+    CU_ASSERT_PTR_NOT_NULL(asked.response);
+    CU_ASSERT_EQUAL(fetch(&fixture, 0), 7);
+    tear_down(&fixture);
+    arena_fini(&asked.arena);
+    arena_fini(&deletion.arena);
+}
+
+static void the_longest_retention_is_for_ever(void)
+{
+    struct fixture fixture;
+    struct asked asked;
+    set_up(&fixture);
+    waiter_of(&asked);
+    commit_for(&fixture, 0, 7, "", INT64_MAX, &asked);
+    CU_ASSERT_PTR_NOT_NULL(asked.response);
+    group_coordinator_expire_offsets(fixture.coordinator);
+    CU_ASSERT_EQUAL(fetch(&fixture, 0), 7);
+    tear_down(&fixture);
+    arena_fini(&asked.arena);
+}
+
+// What was kept under a shorter name could not be found again to be taken out.
+static void ids_with_a_nul_are_refused(void)
+{
+    struct fixture fixture;
+    struct asked asked;
+    set_up(&fixture);
+    struct join_group_request_protocol protocol = {.name = view_of_string("range")};
+    struct join_group_request request = join_group_request_default;
+    request.group_id = view_of_string("g");
+    request.group_instance_id = view_of("a\0b", 3);
+    request.session_timeout_ms = request.rebalance_timeout_ms = 20;
+    request.protocol_type = view_of_string("consumer");
+    request.protocols.items = &protocol;
+    request.protocols.count = 1;
+    struct group_client client = {.client_id = view_of_string("c"), .host = "/::1"};
+    struct group_waiter waiter = waiter_of(&asked);
+    group_coordinator_join(fixture.coordinator, &request, 9, &client, &waiter);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(asked.response);
+    CU_ASSERT_EQUAL(join_answer(&asked)->error_code, KAFKA_INVALID_REQUEST);
+    arena_fini(&asked.arena);
+    waiter = waiter_of(&asked);
+    request.group_instance_id = VIEW_NULL;
+    request.group_id = view_of("g\0g", 3);
+    group_coordinator_join(fixture.coordinator, &request, 9, &client, &waiter);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(asked.response);
+    CU_ASSERT_EQUAL(join_answer(&asked)->error_code, KAFKA_INVALID_GROUP_ID);
+    tear_down(&fixture);
+    arena_fini(&asked.arena);
+}
+
+// Nobody can send a heartbeat to a group that is being loaded.
+static void sessions_begin_when_the_load_is_done(void)
+{
+    struct fixture fixture;
+    struct asked joined, synced;
+    set_up(&fixture);
+    struct join_group_request request = join_group_request_default;
+    struct join_group_request_protocol protocol = {.name = view_of_string("range")};
+    request.group_id = view_of_string("g");
+    request.session_timeout_ms = 100;
+    request.rebalance_timeout_ms = 30000;
+    request.protocol_type = view_of_string("consumer");
+    request.protocols.items = &protocol;
+    request.protocols.count = 1;
+    struct group_client client = {.client_id = view_of_string("c"), .host = "/::1"};
+    struct group_waiter waiter = waiter_of(&joined);
+    group_coordinator_join(fixture.coordinator, &request, 0, &client, &waiter);
+    CU_ASSERT_TRUE_FATAL(wait_for_answer(&joined));
+    const char *id = view_to_string(&joined.arena, join_answer(&joined)->member_id);
+    sync(&fixture, id, 1, id, "x", &synced);
+    group_coordinator_resigned(fixture.coordinator, 0);
+    int stored = fixture.record_count;
+    fixture.load_ms_min = 300;
+    fixture.append_error = KAFKA_NOT_LEADER_OR_FOLLOWER; // what is written now is counted, not kept
+    group_coordinator_elected(fixture.coordinator, 0);
+    while (heartbeat(&fixture, id, 1) == KAFKA_NONE && fixture.record_count == stored &&
+           state_is(&fixture, "")) // it is being loaded
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    CU_ASSERT_EQUAL(fixture.record_count, stored);
+    fixture.append_error = KAFKA_NONE;
+    tear_down(&fixture);
+    arena_fini(&joined.arena);
+    arena_fini(&synced.arena);
+}
+
+// A member that joins and sends heartbeats but never asks for its assignment keeps partitions that nobody reads.
+static void a_member_that_never_syncs_is_removed(void)
+{
+    struct fixture fixture;
+    struct asked a1, a2, a3, a4, a5, b1, b2;
+    set_up(&fixture);
+    fixture.timeout_ms = 1000;
+    const char *a = join_new(&fixture, &a1, &a2);
+    CU_ASSERT_TRUE_FATAL(wait_for_answer(&a2));
+    sync(&fixture, a, 1, a, "all", &a3);
+    const char *b = join_new(&fixture, &b1, &b2);
+    join(&fixture, a, NULL, 9, &a4);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b2.response);
+    sync(&fixture, a, 2, b, "half", &a5);
+    CU_ASSERT_TRUE(state_is(&fixture, "Stable"));
+    int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS_MAX;
+    while (heartbeat(&fixture, b, 2) == KAFKA_NONE && clock_monotonic_ms() < deadline_ms)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    CU_ASSERT_EQUAL(heartbeat(&fixture, b, 2), KAFKA_UNKNOWN_MEMBER_ID);
+    struct asked *all[] = {&a1, &a2, &a3, &a4, &a5, &b1, &b2};
+    tear_down(&fixture);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        arena_fini(&all[i]->arena);
+}
+
+SUITE_MAIN("server/group", {"queued writes do not nest", queued_writes_do_not_nest},
+           {"a commit under way keeps its group", a_commit_under_way_keeps_its_group},
+           {"the longest retention is for ever", the_longest_retention_is_for_ever},
+           {"ids with a NUL are refused", ids_with_a_nul_are_refused},
+           {"sessions begin when the load is done", sessions_begin_when_the_load_is_done},
+           {"a member that never syncs is removed", a_member_that_never_syncs_is_removed},
+           {"two members share a group", two_members_share_a_group},
            {"a group has room for its maximum", a_group_has_room_for_its_maximum},
            {"a silent member is removed", a_silent_member_is_removed},
            {"a static member keeps its place", a_static_member_keeps_its_place},
