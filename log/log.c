@@ -67,16 +67,6 @@ const char *log_topic(const struct log *log)
     return log->topic;
 }
 
-int32_t log_partition(const struct log *log)
-{
-    return log->partition;
-}
-
-const char *log_directory_path_of(const struct log *log)
-{
-    return log->directory->path;
-}
-
 bool log_is_offline(const struct log *log)
 {
     return !log_directory_is_online(log->directory);
@@ -230,13 +220,6 @@ int64_t log_high_watermark(struct log *log)
     struct log_offsets offsets;
     log_get_offsets(log, &offsets);
     return offsets.high_watermark;
-}
-
-int64_t log_last_stable_offset(struct log *log)
-{
-    struct log_offsets offsets;
-    log_get_offsets(log, &offsets);
-    return offsets.last_stable_offset;
 }
 
 int64_t log_size(struct log *log)

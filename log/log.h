@@ -34,10 +34,7 @@ void log_unref(struct log *log); // NULL is fine
 // "TOPIC-PARTITION"; valid as long as the reference.
 const char *log_name(const struct log *log);
 const char *log_topic(const struct log *log);
-int32_t log_partition(const struct log *log);
 
-// The entry of log.dirs that holds it (valid as long as the log manager).
-const char *log_directory_path_of(const struct log *log);
 bool log_is_offline(const struct log *log);
 
 // The topic's id from partition.metadata; UUID_ZERO when the file is not there (written by Kafka 2.8).
@@ -113,7 +110,6 @@ void log_get_offsets(struct log *log, struct log_offsets *offsets);
 int64_t log_end_offset(struct log *log);
 int64_t log_start_offset(struct log *log);
 int64_t log_high_watermark(struct log *log);
-int64_t log_last_stable_offset(struct log *log);
 
 // Moves the high watermark, within the log's bounds. raise: only upwards; returns whether it moved.
 bool log_raise_high_watermark(struct log *log, int64_t offset);

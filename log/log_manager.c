@@ -474,28 +474,11 @@ struct log **log_manager_list(struct log_manager *manager, size_t *count)
     return logs;
 }
 
-void log_manager_set_topic_config(struct log_manager *manager, struct view topic, const struct log_config *config)
-{
-    size_t count;
-    struct log **logs = log_manager_list(manager, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (view_equal_string(topic, log_topic(logs[i])))
-            log_set_config(logs[i], config);
-        log_unref(logs[i]);
-    }
-    free(logs);
-}
-
 // ---- Directories
 
 size_t log_manager_directory_count(const struct log_manager *manager)
 {
     return manager->directory_count;
-}
-
-const char *log_manager_directory_path(const struct log_manager *manager, size_t index)
-{
-    return manager->directories[index].directory.path;
 }
 
 bool log_manager_directory_is_online(const struct log_manager *manager, size_t index)

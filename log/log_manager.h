@@ -94,13 +94,9 @@ enum kafka_error log_manager_delete_log(struct log_manager *manager, struct view
 // New references to all logs that are online, in no order (log_unref each, then free() the array).
 struct log **log_manager_list(struct log_manager *manager, size_t *count);
 
-// Sets the configuration of all logs of the topic.
-void log_manager_set_topic_config(struct log_manager *manager, struct view topic, const struct log_config *config);
-
 // ---- Directories
 
 size_t log_manager_directory_count(const struct log_manager *manager);
-const char *log_manager_directory_path(const struct log_manager *manager, size_t index);
 bool log_manager_directory_is_online(const struct log_manager *manager, size_t index);
 size_t log_manager_online_directory_count(const struct log_manager *manager);
 

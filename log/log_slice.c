@@ -30,13 +30,6 @@ ssize_t log_slice_read(const struct log_slice *slice, size_t offset, void *buffe
     return size > 0 ? file_read_at(slice->segment->fd, buffer, size, slice->position + (int64_t)offset) : 0;
 }
 
-struct log_slice log_slice_ref(const struct log_slice *slice)
-{
-    if (slice->segment != NULL)
-        segment_ref(slice->segment);
-    return *slice;
-}
-
 void log_slice_release(struct log_slice *slice)
 {
     segment_unref(slice->segment);

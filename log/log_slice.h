@@ -33,9 +33,6 @@ ssize_t log_slice_send(const struct log_slice *slice, size_t offset, int socket_
 ssize_t log_slice_read(const struct log_slice *slice, size_t offset, void *buffer, size_t size)
     __attribute__((warn_unused_result));
 
-// Another slice of the same range, with its own reference.
-struct log_slice log_slice_ref(const struct log_slice *slice);
-
 // Gives the reference back and leaves the slice empty. From any thread, once per slice.
 void log_slice_release(struct log_slice *slice);
 

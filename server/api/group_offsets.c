@@ -53,7 +53,9 @@ static bool fetch_one_group(struct broker *broker, struct request *request, cons
     group.topics.count = asked->topics.count;
     if (asked->topics.count > 0)
         group.topics.items = message_alloc_array(arena, &offset_fetch_request_group_topic_schema, asked->topics.count);
-    for (int32_t i = 0; group.topics.items != NULL && i < asked->topics.count; i++) {
+    if (asked->topics.count > 0 && group.topics.items == NULL)
+        return false;
+    for (int32_t i = 0; i < asked->topics.count; i++) {
         group.topics.items[i].name = asked->topics.items[i].name;
         group.topics.items[i].partition_indexes = asked->topics.items[i].partition_indexes;
     }

@@ -97,11 +97,6 @@ struct partition_leader partition_leader(struct partition *partition)
     return leader;
 }
 
-bool partition_is_leader(struct partition *partition)
-{
-    return partition_leader(partition).id == partition->broker_id;
-}
-
 struct log *partition_log(struct partition *partition)
 {
     shared_lock_acquire_read(&partition->lock);

@@ -55,7 +55,6 @@ int32_t partition_index(const struct partition *partition);
 struct view partition_key(const struct partition *partition);
 
 struct partition_leader partition_leader(struct partition *partition);
-bool partition_is_leader(struct partition *partition);
 
 // The log's topic id, UUID_ZERO without a log or when the log has none.
 struct uuid partition_topic_id(struct partition *partition);

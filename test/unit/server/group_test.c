@@ -179,6 +179,23 @@ static void join(struct fixture *fixture, const char *member_id, const char *ins
     group_coordinator_join(fixture->coordinator, &request, version, &client, &waiter);
 }
 
+// An old client joins, which needs no id. The timeout is that of its session and of the rebalance.
+static void join_as(struct fixture *fixture, struct view group_id, struct view instance_id, int32_t timeout_ms,
+                    struct asked *asked)
+{
+    struct join_group_request_protocol protocol = {.name = view_of_string("range")};
+    struct join_group_request request = join_group_request_default;
+    request.group_id = group_id;
+    request.group_instance_id = instance_id;
+    request.session_timeout_ms = request.rebalance_timeout_ms = timeout_ms;
+    request.protocol_type = view_of_string("consumer");
+    request.protocols.items = &protocol;
+    request.protocols.count = 1;
+    struct group_client client = {.client_id = view_of_string("c"), .host = "/::1"};
+    struct group_waiter waiter = waiter_of(asked);
+    group_coordinator_join(fixture->coordinator, &request, 0, &client, &waiter);
+}
+
 static void sync(struct fixture *fixture, const char *member_id, int32_t generation, const char *assigned_to,
                  const char *assignment, struct asked *asked)
 {
@@ -303,16 +320,7 @@ static void a_silent_member_is_removed(void)
     struct fixture fixture;
     struct asked joined, synced;
     set_up(&fixture);
-    struct join_group_request request = join_group_request_default;
-    struct join_group_request_protocol protocol = {.name = view_of_string("range")};
-    request.group_id = view_of_string("g");
-    request.session_timeout_ms = request.rebalance_timeout_ms = 20;
-    request.protocol_type = view_of_string("consumer");
-    request.protocols.items = &protocol;
-    request.protocols.count = 1;
-    struct group_client client = {.client_id = view_of_string("c"), .host = "/::1"};
-    struct group_waiter waiter = waiter_of(&joined);
-    group_coordinator_join(fixture.coordinator, &request, 0, &client, &waiter);
+    join_as(&fixture, view_of_string("g"), VIEW_NULL, 20, &joined);
     CU_ASSERT_TRUE_FATAL(wait_for_answer(&joined));
     const char *id = view_to_string(&joined.arena, join_answer(&joined)->member_id);
     sync(&fixture, id, 1, id, "x", &synced);
@@ -542,24 +550,11 @@ static void ids_with_a_nul_are_refused(void)
     struct fixture fixture;
     struct asked asked;
     set_up(&fixture);
-    struct join_group_request_protocol protocol = {.name = view_of_string("range")};
-    struct join_group_request request = join_group_request_default;
-    request.group_id = view_of_string("g");
-    request.group_instance_id = view_of("a\0b", 3);
-    request.session_timeout_ms = request.rebalance_timeout_ms = 20;
-    request.protocol_type = view_of_string("consumer");
-    request.protocols.items = &protocol;
-    request.protocols.count = 1;
-    struct group_client client = {.client_id = view_of_string("c"), .host = "/::1"};
-    struct group_waiter waiter = waiter_of(&asked);
-    group_coordinator_join(fixture.coordinator, &request, 9, &client, &waiter);
+    join_as(&fixture, view_of_string("g"), view_of("a\0b", 3), 20, &asked);
     CU_ASSERT_PTR_NOT_NULL_FATAL(asked.response);
     CU_ASSERT_EQUAL(join_answer(&asked)->error_code, KAFKA_INVALID_REQUEST);
     arena_fini(&asked.arena);
-    waiter = waiter_of(&asked);
-    request.group_instance_id = VIEW_NULL;
-    request.group_id = view_of("g\0g", 3);
-    group_coordinator_join(fixture.coordinator, &request, 9, &client, &waiter);
+    join_as(&fixture, view_of("g\0g", 3), VIEW_NULL, 20, &asked);
     CU_ASSERT_PTR_NOT_NULL_FATAL(asked.response);
     CU_ASSERT_EQUAL(join_answer(&asked)->error_code, KAFKA_INVALID_GROUP_ID);
     tear_down(&fixture);
@@ -572,17 +567,7 @@ static void sessions_begin_when_the_load_is_done(void)
     struct fixture fixture;
     struct asked joined, synced;
     set_up(&fixture);
-    struct join_group_request request = join_group_request_default;
-    struct join_group_request_protocol protocol = {.name = view_of_string("range")};
-    request.group_id = view_of_string("g");
-    request.session_timeout_ms = 100;
-    request.rebalance_timeout_ms = 30000;
-    request.protocol_type = view_of_string("consumer");
-    request.protocols.items = &protocol;
-    request.protocols.count = 1;
-    struct group_client client = {.client_id = view_of_string("c"), .host = "/::1"};
-    struct group_waiter waiter = waiter_of(&joined);
-    group_coordinator_join(fixture.coordinator, &request, 0, &client, &waiter);
+    join_as(&fixture, view_of_string("g"), VIEW_NULL, 100, &joined);
     CU_ASSERT_TRUE_FATAL(wait_for_answer(&joined));
     const char *id = view_to_string(&joined.arena, join_answer(&joined)->member_id);
     sync(&fixture, id, 1, id, "x", &synced);
