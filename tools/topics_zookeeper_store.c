@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/topics_zookeeper_store.h"
 
+#include "base/logger.h"
 #include "zk/paths.h"
 
 #include <stdio.h>
@@ -18,7 +19,9 @@ void topic_store_open(struct topic_store *store, const char *connect, struct are
         .connection_timeout_ms = CONNECTION_TIMEOUT_MS,
     };
     char reason[ZK_REASON_SIZE];
+    logger_set_level(LOGGER_WARN); // it says who does not answer long before it gives up
     enum zk_result result = zk_session_open(&config, &store->session, reason);
+    logger_set_level(LOGGER_FATAL);
     if (result == ZK_OK || result == ZK_NO_NODE)
         return;
     if (result == ZK_TIMED_OUT)

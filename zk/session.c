@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IN_FLIGHT_MAX_DEFAULT = 10, REOPEN_PAUSE_MS = 1000, HINT_AFTER_MS = 2000 };
+enum { IN_FLIGHT_MAX_DEFAULT = 10, REOPEN_PAUSE_MS = 1000, HINT_AFTER_MS = 800 };
 
 // One zk_session_run(), guarded by the session's lock.
 struct call {

@@ -144,6 +144,16 @@ class Console(unittest.TestCase):
         self.assertRegex(result.stderr.splitlines()[0], warning)
         self.assertEqual(result.stderr.splitlines()[-1], 'Processed a total of 0 messages')
 
+    def test_no_zookeeper_listens(self):
+        nobody = f'localhost:{free_port()}'
+        process = subprocess.Popen(words('kafka-topics.sh', '--zookeeper', nobody, '--list'), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        # It tries for 30 s, but says so at once.
+        self.assertRegex(process.stderr.readline(), f'WARN ZooKeeper does not answer: {nobody} .*Connection refused')
+
     def test_a_broker_that_comes_later(self):
         later = Broker(self.zookeeper)
         self.addCleanup(later.close)
