@@ -39,6 +39,26 @@ static void agrees_with_an_array(void)
     map_fini(&map);
 }
 
+// Keys that share the last 12 bits under a hash that everybody knows (FNV-1a) share them by chance only here.
+static void resists_chosen_keys(void)
+{
+    enum { KEY_COUNT = 64, BITS = 0xfff };
+    bool seen[BITS + 1] = {false};
+    int found = 0, distinct = 0;
+    for (uint32_t key = 0; found < KEY_COUNT; key++) {
+        uint64_t known = 14695981039346656037u;
+        for (size_t i = 0; i < sizeof key; i++)
+            known = (known ^ (key >> 8 * i & 0xff)) * 1099511628211u;
+        if ((known & BITS) != 0)
+            continue;
+        found++;
+        uint64_t place = view_hash(MAP_KEY_OF(key)) & BITS;
+        distinct += !seen[place];
+        seen[place] = true;
+    }
+    CU_ASSERT_TRUE(distinct > KEY_COUNT / 2);
+}
+
 static void empty_key_is_a_key(void)
 {
     struct map map = MAP_EMPTY;
@@ -48,4 +68,5 @@ static void empty_key_is_a_key(void)
     map_fini(&map);
 }
 
-SUITE_MAIN("base/map", {"agrees with an array", agrees_with_an_array}, {"empty key is a key", empty_key_is_a_key})
+SUITE_MAIN("base/map", {"agrees with an array", agrees_with_an_array}, {"empty key is a key", empty_key_is_a_key},
+           {"resists chosen keys", resists_chosen_keys})
