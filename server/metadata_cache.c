@@ -344,13 +344,27 @@ static int32_t length(int32_t count)
     return count > 0 ? count : 0;
 }
 
+// Where the partition is, or belongs. Most come in rising order.
+static size_t find_place(const struct changes *partitions, int32_t index)
+{
+    size_t low = 0, high = partitions->count;
+    if (high > 0 && partitions->items[high - 1].index < index)
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (partitions->items[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void put_partition(struct changes *partitions, const struct update_metadata_request_partition_state *state,
                           bool *was_there)
 {
     enum { LEADER_DURING_DELETE = -2 };
-    size_t at = 0;
-    while (at < partitions->count && partitions->items[at].index < state->partition_index)
-        at++;
+    size_t at = find_place(partitions, state->partition_index);
     *was_there = at < partitions->count && partitions->items[at].index == state->partition_index;
     if (state->leader == LEADER_DURING_DELETE) {
         if (*was_there) {
