@@ -70,13 +70,14 @@ write_configuration() {
 configured() { sed -n "s/^${1//./\\.}=//p" "$configuration" | tail -n 1; }
 
 await_zookeeper() {
-    local hosts host deadline=$((SECONDS + 120))
+    local hosts host port deadline=$((SECONDS + 120))
     hosts=$(configured zookeeper.connect)
     hosts=${hosts%%/*}
     echo "Waiting for ZooKeeper at $hosts"
     while :; do
         for host in ${hosts//,/ }; do
-            if (: < "/dev/tcp/${host%:*}/${host##*:}") 2> /dev/null; then
+            case $host in *:*) port=${host##*:} ;; *) port=2181 ;; esac
+            if (: < "/dev/tcp/${host%:*}/$port") 2> /dev/null; then
                 return
             fi
         done

@@ -12,11 +12,11 @@ unset BARNABAS_PROGRAMS
 export PATH=/tmp/kafka/bin:$PATH
 exec_in_kafka() { docker-entrypoint.sh "$@"; }
 
-export KAFKA_ZOOKEEPER_CONNECT=localhost:2181 KAFKA_ADVERTISED_HOST_NAME=localhost KAFKA_LOG_DIRS=/tmp/kafka-data
+export KAFKA_ZOOKEEPER_CONNECT=localhost KAFKA_ADVERTISED_HOST_NAME=localhost KAFKA_LOG_DIRS=/tmp/kafka-data
 export KAFKA_CREATE_TOPICS="orders:3:1,accounts:1:1:compact" KAFKA_HEAP_OPTS=-Xmx1G KAFKA_NUM_PARTITIONS=2
 docker-entrypoint.sh > /tmp/kafka.out 2>&1 &
 broker=$!
-await grep -q "Waiting for ZooKeeper at localhost:2181" /tmp/kafka.out
+await grep -q "Waiting for ZooKeeper at localhost" /tmp/kafka.out
 unset KAFKA_HEAP_OPTS
 docker-entrypoint.sh zookeeper-server-start.sh /tmp/kafka/config/zookeeper.properties > /tmp/zookeeper.out 2>&1 &
 zookeeper=$!
