@@ -164,8 +164,3 @@ bool topic_filter_matches(const struct topic_filter *filter, const char *topic)
 {
     return regexec(&filter->regex, topic, 0, NULL, 0) == 0;
 }
-
-bool topic_is_internal(const char *topic)
-{
-    return strcmp(topic, "__consumer_offsets") == 0 || strcmp(topic, "__transaction_state") == 0;
-}

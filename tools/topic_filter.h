@@ -21,7 +21,4 @@ bool topic_filter_init(struct topic_filter *filter, const char *list, char **err
 void topic_filter_fini(struct topic_filter *filter);
 bool topic_filter_matches(const struct topic_filter *filter, const char *topic);
 
-// Topics that Kafka keeps for itself.
-bool topic_is_internal(const char *topic);
-
 #endif

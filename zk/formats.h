@@ -110,9 +110,6 @@ struct zk_config {
 struct view zk_write_config_data(struct arena *arena, const struct zk_config *config);
 enum zk_result zk_read_config_data(struct arena *arena, struct view json, struct zk_config *config) ZK_FORMAT_CHECK;
 
-// The value of the key, or NULL.
-const char *zk_config_get(const struct zk_config *config, const char *key);
-
 // /config/changes/config_change_S. Reads versions 1 and 2; *entity_path is "topics/t1" in either case.
 
 struct view zk_write_config_change(struct arena *arena, const char *entity_path);

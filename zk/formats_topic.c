@@ -218,14 +218,6 @@ enum zk_result zk_read_config_data(struct arena *arena, struct view json, struct
     return reader.result;
 }
 
-const char *zk_config_get(const struct zk_config *config, const char *key)
-{
-    for (size_t i = 0; i < config->count; i++)
-        if (!strcmp(config->entries[i].key, key))
-            return config->entries[i].value;
-    return NULL;
-}
-
 struct view zk_write_config_change(struct arena *arena, const char *entity_path)
 {
     struct json_writer writer = {false};

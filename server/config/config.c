@@ -195,12 +195,6 @@ int32_t config_int(const struct config *config, enum option option)
     return (int32_t)config_integer(config, option);
 }
 
-double config_double(const struct config *config, enum option option)
-{
-    assert(option_row(option)->type == OPTION_TYPE_DOUBLE);
-    return read_value(config, option, NULL, NULL).real;
-}
-
 const char *config_string(const struct config *config, enum option option)
 {
     assert(is_of_broker(option) && option_row(option)->update == OPTION_UPDATE_READ_ONLY);

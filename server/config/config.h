@@ -30,7 +30,6 @@ bool config_is_null(const struct config *config, enum option option);
 bool config_boolean(const struct config *config, enum option option);
 int64_t config_integer(const struct config *config, enum option option); // INT, SHORT, LONG; not null
 int32_t config_int(const struct config *config, enum option option);     // INT, SHORT; not null
-double config_double(const struct config *config, enum option option);
 
 // Of a read-only option (asserted): lives as long as the configuration; NULL for null. As a file or default has it.
 const char *config_string(const struct config *config, enum option option);
@@ -74,7 +73,6 @@ char *config_check_broker(const struct config *config, const struct properties *
 // Replaces what ZooKeeper says for this broker, or for all. Bad values are left out and warned about. Then calls the
 // observers. Not called by two threads at once.
 void config_set_broker(struct config *config, const struct properties *overrides, bool cluster_wide);
-void config_copy_broker(const struct config *config, bool cluster_wide, struct properties *overrides);
 
 // changed(context) is called after each config_set_broker that changed a value, on its thread, without locks. For the
 // life of the configuration; not once there are concurrent changes.

@@ -127,15 +127,6 @@ void config_set_broker(struct config *config, const struct properties *overrides
         config->observers.items[i].changed(config->observers.items[i].context);
 }
 
-void config_copy_broker(const struct config *config, bool cluster_wide, struct properties *overrides)
-{
-    lock_acquire(config_lock(config));
-    const struct properties *from = cluster_wide ? &config->of_cluster : &config->of_broker;
-    for (size_t i = 0; i < from->count; i++)
-        properties_set(overrides, from->items[i].key, from->items[i].value);
-    lock_release(config_lock(config));
-}
-
 void config_observe(struct config *config, void (*changed)(void *context), void *context)
 {
     *array_append(&config->observers) = (struct config_observer){changed, context};

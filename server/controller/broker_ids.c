@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/controller/broker_ids.h"
 
-#include <string.h>
-
 void broker_ids_fini(struct broker_ids *ids)
 {
     array_fini(ids);
@@ -40,11 +38,6 @@ bool broker_ids_contain(const struct broker_ids *ids, int32_t id)
             return true;
     }
     return false;
-}
-
-bool broker_ids_equal(const struct broker_ids *a, const struct broker_ids *b)
-{
-    return a->count == b->count && (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof *a->items) == 0);
 }
 
 void broker_ids_assign(struct broker_ids *to, const int32_t *ids, size_t count)

@@ -23,9 +23,6 @@ bool broker_ids_add(struct broker_ids *ids, int32_t id);
 bool broker_ids_remove(struct broker_ids *ids, int32_t id);
 bool broker_ids_contain(const struct broker_ids *ids, int32_t id);
 
-// Same ids in the same order.
-bool broker_ids_equal(const struct broker_ids *a, const struct broker_ids *b);
-
 // Replaces the ids of `to` by count ids.
 void broker_ids_assign(struct broker_ids *to, const int32_t *ids, size_t count);
 
