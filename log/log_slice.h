@@ -2,7 +2,7 @@
 // A range of a log file, pinned: the file stays open, and readable through the slice, when retention, truncation or the
 // topic's deletion remove it meanwhile. What log_read gives. A plain value without heap memory, for instance in a
 // request's arena: it holds one reference to a segment, which log_slice_release gives back. After a truncation the
-// range may be shorter than it says: reading it then ends early.
+// range may be shorter than it says: reading it then ends early, or with -EIO when the truncation comes meanwhile.
 #ifndef LOG_LOG_SLICE_H
 #define LOG_LOG_SLICE_H
 

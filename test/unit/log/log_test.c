@@ -346,6 +346,11 @@ static void truncation(void)
     log_end_offset_of_leader_epoch(log, 1, &epoch, &end);
     CU_ASSERT_EQUAL(epoch, 1);
     CU_ASSERT_EQUAL(end, 10);
+    struct log_slice slice;
+    struct log_read_info read_info;
+    uint8_t bytes[100];
+    CU_ASSERT_EQUAL(log_read(log, 9, 1 << 20, true, LOG_READ_TO_LOG_END, &slice, &read_info), KAFKA_NONE);
+    CU_ASSERT_EQUAL(log_slice_read(&slice, 0, bytes, sizeof bytes), (ssize_t)sizeof bytes);
     CU_ASSERT_EQUAL(log_truncate(log, 9), KAFKA_NONE);
     CU_ASSERT_EQUAL(log_end_offset(log), 9);
     CU_ASSERT_EQUAL(log_high_watermark(log), 9);
@@ -357,6 +362,10 @@ static void truncation(void)
     CU_ASSERT_EQUAL(append_info(log, BATCH_OPTIONS(.value_size = 1000), 4, &info), KAFKA_NONE);
     CU_ASSERT_EQUAL(info.first_offset, 9);
     CU_ASSERT_EQUAL(read_all(log), 10);
+    // What now lies in the place of the old bytes is not what the slice was given for.
+    CU_ASSERT_EQUAL(log_slice_read(&slice, 0, bytes, sizeof bytes), 0);
+    CU_ASSERT_EQUAL(log_slice_send(&slice, 0, -1, sizeof bytes), 0);
+    log_slice_release(&slice);
     log_unref(log);
     fixture_crash(&fixture);
     CU_ASSERT_TRUE_FATAL(fixture_open(&fixture));
