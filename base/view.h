@@ -53,8 +53,8 @@ char *view_to_string(struct arena *arena, struct view v);
 // As a C string that the caller frees; NULL for the null view. Ends the process when memory is gone (base/memory.h).
 char *view_dup(struct view v);
 
-// For hash tables; not for anything that is written to disk or sent. Differs from process to process, so that nobody who
-// chooses keys can make them collide.
+// For hash tables; not for anything that is written to disk or sent. Differs from process to process, so that nobody
+// who chooses keys can make them collide.
 uint64_t view_hash(struct view v);
 
 #endif
