@@ -103,17 +103,28 @@ static bool apply(struct config *config)
     return changed;
 }
 
+// An administrator may set what Apache Kafka lets him set; that it has no effect here is said where he looks next.
+static void warn_if_idle(const struct property *property, bool cluster_wide)
+{
+    enum option option;
+    if (find_dynamic(property->key, &option) && option_row(option)->handling == OPTION_HANDLING_WARNED)
+        logger_warn("The configuration key %s of %s is not acted on yet: its value in ZooKeeper has no effect.",
+                    property->key, cluster_wide ? "all brokers" : "this broker");
+}
+
 void config_set_broker(struct config *config, const struct properties *overrides, bool cluster_wide)
 {
     struct properties valid = {0};
     for (size_t i = 0; i < overrides->count; i++) {
         const struct property *property = &overrides->items[i];
         char *message = check_entry(property->key, property->value, cluster_wide);
-        if (message == NULL)
+        if (message == NULL) {
             properties_set(&valid, property->key, property->value);
-        else
+            warn_if_idle(property, cluster_wide);
+        } else {
             logger_warn("The configuration of %s in ZooKeeper has an entry that is left out: %s",
                         cluster_wide ? "all brokers" : "this broker", message);
+        }
         free(message);
     }
     lock_acquire(&config->lock);
