@@ -72,7 +72,8 @@ struct group_offset {
     int32_t partition;
     int64_t offset;
     int32_t leader_epoch;
-    char *metadata;
+    struct view metadata; // any bytes, not null
+    char *metadata_copy;  // what they lie in, once it is the group's
     int64_t commit_timestamp_ms;
     int64_t expire_timestamp_ms; // -1: by the broker's retention
 };
@@ -178,7 +179,7 @@ void *group_sync_error(struct arena *arena, enum kafka_error error);
 
 // ---- Offsets (group_offsets.c)
 
-void group_set_offset(struct group *group, const struct group_offset *offset); // strings are copied
+void group_set_offset(struct group *group, const struct group_offset *offset); // topic and metadata are copied
 void group_remove_offset(struct group *group, struct view topic, int32_t partition);
 struct group_offset *group_find_offset(const struct group *group, struct view topic, int32_t partition);
 void group_clear_offsets(struct group *group);

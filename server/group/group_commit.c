@@ -61,7 +61,7 @@ static struct group_offset offset_of(const struct commit *commit, const struct o
         .partition = partition->partition_index,
         .offset = partition->committed_offset,
         .leader_epoch = partition->committed_leader_epoch,
-        .metadata = view_to_string(arena, metadata),
+        .metadata = metadata,
         .commit_timestamp_ms = partition->commit_timestamp >= 0 ? partition->commit_timestamp : commit->now_ms,
         .expire_timestamp_ms = retention_ms >= 0 ? commit->now_ms + retention_ms : -1,
     };
@@ -208,7 +208,7 @@ static void fill_partition(const struct group_offset *offset, struct arena *aren
 {
     partition->committed_offset = offset ? offset->offset : NO_OFFSET;
     partition->committed_leader_epoch = offset ? offset->leader_epoch : -1;
-    partition->metadata = view_copy(arena, view_of_string(offset ? offset->metadata : ""));
+    partition->metadata = view_copy(arena, offset ? offset->metadata : view_of_string(""));
 }
 
 static bool fetch_asked(const struct group *group, const struct offset_fetch_request_group *request,

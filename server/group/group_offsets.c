@@ -22,7 +22,7 @@ static void offset_destroy(struct group_offset *offset)
     if (offset == NULL)
         return;
     free(offset->topic);
-    free(offset->metadata);
+    free(offset->metadata_copy);
     free(offset);
 }
 
@@ -32,7 +32,8 @@ void group_set_offset(struct group *group, const struct group_offset *offset)
     struct group_offset *copy = memory_alloc(sizeof *copy);
     *copy = *offset;
     copy->topic = memory_copy_string(offset->topic);
-    copy->metadata = memory_copy_string(offset->metadata);
+    copy->metadata_copy = view_dup(offset->metadata);
+    copy->metadata = view_of(copy->metadata_copy, offset->metadata.size);
     offset_destroy(map_put(&group->offsets, make_key(key, view_of_string(offset->topic), offset->partition), copy));
 }
 

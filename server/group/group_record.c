@@ -57,7 +57,7 @@ void group_batch_add_offset(struct batch_builder *builder, const struct group *g
     struct offset_commit_value value = offset_commit_value_default;
     value.offset = offset->offset;
     value.leader_epoch = offset->leader_epoch;
-    value.metadata = view_of_string(offset->metadata);
+    value.metadata = offset->metadata;
     value.commit_timestamp = offset->commit_timestamp_ms;
     // An explicit retention is only in version 1 (KIP-211).
     int16_t version = OFFSET_VALUE_VERSION;
@@ -158,7 +158,7 @@ static enum kafka_error apply_offset(struct group_coordinator *coordinator, int3
                                     .partition = key.partition,
                                     .offset = value.offset,
                                     .leader_epoch = value.leader_epoch,
-                                    .metadata = view_to_string(arena, value.metadata),
+                                    .metadata = view_is_null(value.metadata) ? view_of_string("") : value.metadata,
                                     .commit_timestamp_ms = value.commit_timestamp,
                                     .expire_timestamp_ms = value.expire_timestamp,
                                 });

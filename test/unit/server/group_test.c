@@ -358,7 +358,7 @@ static bool topic_is_t(void *context, struct view topic, int32_t partition)
     return view_equal_string(topic, "t") && partition < 2;
 }
 
-static void commit_for(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata,
+static void commit_for(struct fixture *fixture, int32_t partition, int64_t offset, struct view metadata,
                        int64_t retention_ms, struct asked *asked)
 {
     struct offset_commit_request_partition *committed =
@@ -367,7 +367,7 @@ static void commit_for(struct fixture *fixture, int32_t partition, int64_t offse
         message_alloc_array(&asked->arena, &offset_commit_request_topic_schema, 1);
     committed->partition_index = partition;
     committed->committed_offset = offset;
-    committed->committed_metadata = view_of_string(metadata);
+    committed->committed_metadata = metadata;
     topic->name = view_of_string("t");
     topic->partitions.items = committed;
     topic->partitions.count = 1;
@@ -385,7 +385,7 @@ static void commit_for(struct fixture *fixture, int32_t partition, int64_t offse
 static void commit(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata,
                    struct asked *asked)
 {
-    commit_for(fixture, partition, offset, metadata, -1, asked);
+    commit_for(fixture, partition, offset, view_of_string(metadata), -1, asked);
 }
 
 static int16_t commit_error(struct fixture *fixture, int32_t partition, int64_t offset, const char *metadata)
@@ -400,18 +400,45 @@ static int16_t commit_error(struct fixture *fixture, int32_t partition, int64_t 
     return error;
 }
 
-static int64_t fetch(struct fixture *fixture, int32_t partition)
+// The committed offset; its metadata goes into *metadata, in the arena.
+static int64_t fetch_into(struct fixture *fixture, int32_t partition, struct arena *arena, struct view *metadata)
 {
-    struct arena arena;
-    arena_init(&arena, 1 << 20);
     struct offset_fetch_request_group_topic topic = {.name = view_of_string("t"), .partition_indexes = {&partition, 1}};
     struct offset_fetch_request_group request = {.group_id = view_of_string("g"), .topics = {&topic, 1}};
     struct offset_fetch_response_group response = offset_fetch_response_group_default;
-    group_coordinator_fetch(fixture->coordinator, &request, &arena, &response);
+    group_coordinator_fetch(fixture->coordinator, &request, arena, &response);
     CU_ASSERT_EQUAL(response.error_code, KAFKA_NONE);
-    int64_t offset = response.topics.items[0].partitions.items[0].committed_offset;
+    *metadata = response.topics.items[0].partitions.items[0].metadata;
+    return response.topics.items[0].partitions.items[0].committed_offset;
+}
+
+static int64_t fetch(struct fixture *fixture, int32_t partition)
+{
+    struct arena arena;
+    struct view metadata;
+    arena_init(&arena, 1 << 20);
+    int64_t offset = fetch_into(fixture, partition, &arena, &metadata);
     arena_fini(&arena);
     return offset;
+}
+
+// Metadata are the client's bytes, a zero among them too, also after a load.
+static void metadata_are_any_bytes(void)
+{
+    struct fixture fixture;
+    struct asked asked;
+    struct view metadata, wanted = view_of("a\0b", 3);
+    set_up(&fixture);
+    waiter_of(&asked);
+    commit_for(&fixture, 0, 7, wanted, -1, &asked);
+    CU_ASSERT_EQUAL(fetch_into(&fixture, 0, &asked.arena, &metadata), 7);
+    CU_ASSERT_TRUE(view_equal(metadata, wanted));
+    group_coordinator_resigned(fixture.coordinator, 0);
+    load(&fixture);
+    CU_ASSERT_EQUAL(fetch_into(&fixture, 0, &asked.arena, &metadata), 7);
+    CU_ASSERT_TRUE(view_equal(metadata, wanted));
+    tear_down(&fixture);
+    arena_fini(&asked.arena);
 }
 
 static void offsets_count_once_they_are_stored(void)
@@ -536,7 +563,7 @@ static void the_longest_retention_is_for_ever(void)
     struct asked asked;
     set_up(&fixture);
     waiter_of(&asked);
-    commit_for(&fixture, 0, 7, "", INT64_MAX, &asked);
+    commit_for(&fixture, 0, 7, view_of_string(""), INT64_MAX, &asked);
     CU_ASSERT_PTR_NOT_NULL(asked.response);
     group_coordinator_expire_offsets(fixture.coordinator);
     CU_ASSERT_EQUAL(fetch(&fixture, 0), 7);
@@ -623,4 +650,5 @@ SUITE_MAIN("server/group", {"queued writes do not nest", queued_writes_do_not_ne
            {"a static member keeps its place", a_static_member_keeps_its_place},
            {"offsets count once they are stored", offsets_count_once_they_are_stored},
            {"groups come back from the log", groups_come_back_from_the_log},
+           {"metadata are any bytes", metadata_are_any_bytes},
            {"offsets of an empty group expire", offsets_of_an_empty_group_expire})
