@@ -177,6 +177,7 @@ static void producer_read_properties(struct arguments *options, struct propertie
     if (file && properties_load(properties, file) < 0)
         exit_with("java.nio.file.NoSuchFileException", file);
     command_read_properties(options, "producer-property", properties);
+    bool lingers = arguments_has(options, "timeout") || properties_get(properties, "linger.ms");
     for (size_t i = 0; i < sizeof merged / sizeof merged[0]; i++) {
         const char *value;
         int64_t number;
@@ -196,7 +197,7 @@ static void producer_read_properties(struct arguments *options, struct propertie
     if (!properties_get(properties, "client.id"))
         properties_set(properties, "client.id", "console-producer");
     // Lines that come one by one should not wait for company unless somebody asked for it.
-    if (!arguments_has(options, "timeout") && strcmp(properties_get(properties, "linger.ms"), "1000") == 0)
+    if (!lingers)
         properties_set(properties, "linger.ms", "2");
 }
 

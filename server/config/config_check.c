@@ -75,35 +75,45 @@ static char *check_broker_id(const struct config *config)
     return NULL;
 }
 
-// Bounds that Kafka checks outside its table.
-static char *check_minimum(const struct config *config)
+static const struct {
+    enum option option;
+    int64_t minimum;
+    bool unlimited; // -1 is fine too
+} bounds[] = {
+    {OPTION_LOG_ROLL_MS, 1, false},
+    {OPTION_LOG_ROLL_JITTER_MS, 0, false},
+    {OPTION_LOG_RETENTION_MS, 1, true},
+    {OPTION_LOG_RETENTION_MINUTES, 1, true},
+    {OPTION_LOG_RETENTION_HOURS, 1, true},
+    {OPTION_LOG_CLEANER_THREADS, 1, false},
+    {OPTION_DEFAULT_REPLICATION_FACTOR, 1, true},
+    {OPTION_ZOOKEEPER_SESSION_TIMEOUT_MS, 1, false},
+};
+
+char *config_check_minimum(enum option option, const char *string, int64_t number)
 {
-    static const struct {
-        enum option option;
-        int64_t minimum;
-        bool unlimited; // -1 is fine too
-    } bounds[] = {
-        {OPTION_LOG_ROLL_MS, 1, false},
-        {OPTION_LOG_ROLL_JITTER_MS, 0, false},
-        {OPTION_LOG_RETENTION_MS, 1, true},
-        {OPTION_LOG_RETENTION_MINUTES, 1, true},
-        {OPTION_LOG_RETENTION_HOURS, 1, true},
-        {OPTION_LOG_CLEANER_THREADS, 1, false},
-        {OPTION_DEFAULT_REPLICATION_FACTOR, 1, true},
-        {OPTION_ZOOKEEPER_SESSION_TIMEOUT_MS, 1, false},
-    };
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
-        const struct config_value *value = &config->values[bounds[i].option];
-        if (value->string == NULL || value->value.integer >= bounds[i].minimum ||
-            (bounds[i].unlimited && value->value.integer == -1))
+        if (bounds[i].option != option || number >= bounds[i].minimum || (bounds[i].unlimited && number == -1))
             continue;
-        const char *name = option_row(bounds[i].option)->name;
+        const char *name = option_row(option)->name;
         return bounds[i].unlimited
                    ? memory_format("Invalid value %s for configuration %s: %s must be unlimited (-1) or, equal or "
                                    "greater than %lld",
-                                   value->string, name, name, (long long)bounds[i].minimum)
-                   : memory_format("Invalid value %s for configuration %s: Value must be at least %lld", value->string,
-                                   name, (long long)bounds[i].minimum);
+                                   string, name, name, (long long)bounds[i].minimum)
+                   : memory_format("Invalid value %s for configuration %s: Value must be at least %lld", string, name,
+                                   (long long)bounds[i].minimum);
+    }
+    return NULL;
+}
+
+static char *check_minimum(const struct config *config)
+{
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        const struct config_value *value = &config->values[bounds[i].option];
+        char *message =
+            value->string ? config_check_minimum(bounds[i].option, value->string, value->value.integer) : NULL;
+        if (message != NULL)
+            return message;
     }
     return NULL;
 }

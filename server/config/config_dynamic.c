@@ -5,6 +5,7 @@
 #include "server/config/config_internal.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static bool find_dynamic(const char *key, enum option *option)
 {
@@ -47,7 +48,8 @@ static char *check_entry(const char *key, const char *value, bool cluster_wide)
         return memory_format("The configuration %s is not supported yet", key);
     if (is_fixed(option))
         return memory_format("The configuration %s cannot be changed while the broker runs yet", key);
-    return option_check(option, value, NULL);
+    char *message = option_check(option, value, NULL);
+    return message != NULL ? message : config_check_minimum(option, value, strtoll(value, NULL, 10));
 }
 
 // What an admin may ask for: also nothing that would silently wait for a restart.

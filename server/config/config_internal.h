@@ -56,6 +56,10 @@ void config_value_set(struct config_value *value, enum option option, const char
 // What may be in the file. Returns NULL, or a new text for people.
 char *config_check_file(const struct config *config);
 
+// Bounds of numbers that Apache Kafka checks outside its table of options, also in what is set at run time; other
+// options pass. `string` is the valid value, `number` what it says. Returns NULL, or a new text for people.
+char *config_check_minimum(enum option option, const char *string, int64_t number);
+
 // Warns of the keys in the file that are not known or not acted on.
 void config_warn(const struct config *config);
 

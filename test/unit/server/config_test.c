@@ -263,6 +263,9 @@ static void checks_changes(void)
     expect_check("ssl.keystore.location", "x", true, "per-broker");
     expect_check("ssl.keystore.location", "x", false, "ssl.keystore.location");
     expect_check("leader.replication.throttled.rate", "5", false, NULL);
+    expect_check("log.retention.ms", "0", true, "unlimited (-1)");
+    expect_check("log.retention.ms", "-1", true, NULL);
+    expect_check("log.cleaner.threads", "0", true, "at least 1");
     config_destroy(&config);
 }
 
