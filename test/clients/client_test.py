@@ -51,7 +51,8 @@ class Process:
 
     def read(self):
         for line in self.process.stdout:
-            self.lines.put(line.rstrip('\n').split('\t'))
+            if line.endswith('\n'):  # a kill may cut the last one
+                self.lines.put(line.rstrip('\n').split('\t'))
 
     def next_line(self, seconds=WAIT_S):
         """The next consumed record's fields, or None after that time."""

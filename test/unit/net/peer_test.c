@@ -93,6 +93,8 @@ static void broker_start(struct broker *broker)
 
 static void broker_end(struct broker *broker)
 {
+    // Its caller may have given up before the handler got it: look once no handler runs any more.
+    (void)server_stop(broker->server, clock_monotonic_ms());
     struct request *silent = atomic_load(&broker->silent);
     if (silent != NULL)
         request_close(silent);
