@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#define FIRST_PRODUCE_VERSION_WITH_MAGIC_2 3
 #define FIRST_PRODUCE_VERSION_WITH_ZSTD 7
 
 // What a batch that must be compressed anew may expand to: this many times the largest batch, but not less than the
@@ -35,7 +36,8 @@ enum kafka_error batch_find_produced(struct view records, int16_t produce_versio
     case BATCH_COMPLETE:
         break;
     case BATCH_OLD_MAGIC:
-        return KAFKA_INVALID_RECORD;
+        return produce_version < FIRST_PRODUCE_VERSION_WITH_MAGIC_2 ? KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT
+                                                                    : KAFKA_INVALID_RECORD;
     case BATCH_INCOMPLETE:
         // A size beyond 2^31-1 fails in Apache Kafka before it is compared with the bytes at hand.
         return records.size >= BATCH_OVERHEAD && batch_length(records.data) > INT32_MAX - BATCH_OVERHEAD

@@ -40,6 +40,17 @@ class KcatTest(unittest.TestCase):
         for (acks, codec), lines in wanted.items():
             self.assertEqual([line for line in found if line.startswith(f'{acks} {codec} ')], lines)
         self.assertEqual(len(found), 200 * len(wanted))
+        # librdkafka sends everything uncompressed to a broker whose Produce does not begin at version 0.
+        self.assertEqual(self.codecs('produced'), {0, 1, 2, 3, 4})
+
+    def codecs(self, topic):
+        """Those of the batches in the log of its partition 0."""
+        log = next((self.broker.data / f'{topic}-0').glob('*.log')).read_bytes()
+        codecs, at = set(), 0
+        while at < len(log):
+            codecs.add(log[at + 22] & 7)
+            at += 12 + int.from_bytes(log[at + 8:at + 12], 'big')
+        return codecs
 
     def test_an_idempotent_producer_is_taken(self):
         kcat(self.broker, '-P', '-t', 'idempotent', '-X', 'enable.idempotence=true', stdin='a\nb\nc\n')

@@ -36,8 +36,9 @@ static void check_table(void)
 
 static void check_served(void)
 {
-    CU_ASSERT_FALSE(api_serves(api_by_key(API_PRODUCE), 2));
-    CU_ASSERT_TRUE(api_serves(api_by_key(API_PRODUCE), 3));
+    CU_ASSERT_FALSE(api_serves(api_by_key(API_FETCH), 3));
+    CU_ASSERT_TRUE(api_serves(api_by_key(API_FETCH), 4));
+    CU_ASSERT_TRUE(api_serves(api_by_key(API_PRODUCE), 0));
     CU_ASSERT_FALSE(api_serves(api_by_key(API_PRODUCE), 12));
     CU_ASSERT_TRUE(api_has_version(api_by_key(API_PRODUCE), 0));
     CU_ASSERT_FALSE(api_has_version(api_by_key(API_PRODUCE), -1));
