@@ -52,10 +52,10 @@ struct batch_verdict {
     bool has_invalid_timestamp; // one of the record errors is of the timestamp
 };
 
-// Finds the one batch in the records of a Produce request: what ProduceRequest.validateRecords and the reader of batches
-// refuse from version 3 on. *batch is that batch's bytes (bytes behind it that are no batch are left out). A records
-// field that is null or empty is INVALID_RECORD. Versions 0 to 2 take one batch of magic 2, too; messages of magic 0 and
-// 1 are UNSUPPORTED_FOR_MESSAGE_FORMAT there. *message: for people, or NULL.
+// Finds the one batch in the records of a Produce request: what ProduceRequest.validateRecords and the reader of
+// batches refuse from version 3 on. *batch is that batch's bytes (bytes behind it that are no batch are left out). A
+// records field that is null or empty is INVALID_RECORD. Versions 0 to 2 take one batch of magic 2, too; messages of
+// magic 0 and 1 are UNSUPPORTED_FOR_MESSAGE_FORMAT there. *message: for people, or NULL.
 enum kafka_error batch_find_produced(struct view records, int16_t produce_version, struct view *batch,
                                      const char **message) __attribute__((warn_unused_result));
 
