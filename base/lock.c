@@ -188,8 +188,3 @@ uint64_t lock_contended_count(enum lock_name name)
 {
     return atomic_load_explicit(&contended[name], memory_order_relaxed);
 }
-
-const char *lock_name_string(enum lock_name name)
-{
-    return rows[name].name;
-}

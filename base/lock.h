@@ -71,6 +71,5 @@ void condition_broadcast(struct condition *condition);
 
 // How often a lock of that name was found taken, since the start of the process (for metrics).
 uint64_t lock_contended_count(enum lock_name name);
-const char *lock_name_string(enum lock_name name);
 
 #endif

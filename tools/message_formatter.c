@@ -67,11 +67,6 @@ bool message_formatter_init(struct message_formatter *formatter, const char *cla
     return true;
 }
 
-void message_formatter_fini(struct message_formatter *formatter)
-{
-    array_fini(&formatter->text);
-}
-
 static void add_string(struct message_formatter *formatter, const char *string)
 {
     for (; *string; string++)

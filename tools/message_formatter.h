@@ -26,7 +26,6 @@ struct message_formatter {
 // as Kafka does.
 bool message_formatter_init(struct message_formatter *formatter, const char *class_name,
                             const struct properties *properties) __attribute__((warn_unused_result));
-void message_formatter_fini(struct message_formatter *formatter);
 
 // The record as text, valid until the next call. A record whose bytes do not fit a deserializer gives false with a
 // message in error, to be freed; what stood before them in the line is in *text all the same, as Kafka has written it

@@ -3,6 +3,7 @@
 
 #include "rules/options.h"
 #include "tools/command.h"
+#include "tools/topic_filter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,18 @@ bool topic_arguments_string(struct topic_arguments *topic, const char *name, con
     if (arguments_string(&topic->arguments, name, value))
         return true;
     return failure_set(failure, topic->arguments.error_exception, "%s", topic->arguments.error);
+}
+
+bool topic_arguments_filter(struct topic_arguments *topic, const char **name, struct topic_filter *filter,
+                            struct failure *failure)
+{
+    if (!topic_arguments_string(topic, "topic", name, failure))
+        return false;
+    char *error;
+    if (!*name || topic_filter_init(filter, *name, &error))
+        return true;
+    free(error);
+    return failure_set(failure, "java.lang.RuntimeException", "%s is an invalid regex.", *name);
 }
 
 bool topic_arguments_number(struct topic_arguments *topic, const char *name, int64_t otherwise, int64_t *value,

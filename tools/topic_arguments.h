@@ -28,6 +28,12 @@ bool topic_arguments_string(struct topic_arguments *topic, const char *name, con
 bool topic_arguments_number(struct topic_arguments *topic, const char *name, int64_t otherwise, int64_t *value,
                             struct failure *failure) __attribute__((warn_unused_result));
 
+// The value of --topic as an expression: *filter (topic_filter_fini) is made only where there is one, else *name is
+// NULL.
+struct topic_filter;
+bool topic_arguments_filter(struct topic_arguments *topic, const char **name, struct topic_filter *filter,
+                            struct failure *failure) __attribute__((warn_unused_result));
+
 // What the topic is to be made or changed to.
 struct topic_change {
     const char *name;

@@ -48,17 +48,11 @@ static bool list_topics(struct topics *topics, const struct topic_filter *filter
 
 static bool choose_topics(struct topics *topics, const char **name)
 {
-    if (!topic_arguments_string(topics->arguments, "topic", name, topics->failure))
+    struct topic_filter filter;
+    if (!topic_arguments_filter(topics->arguments, name, &filter, topics->failure))
         return false;
     if (!*name)
         return list_topics(topics, NULL);
-    struct topic_filter filter;
-    char *error;
-    if (!topic_filter_init(&filter, *name, &error)) {
-        failure_set(topics->failure, "java.lang.RuntimeException", "%s is an invalid regex.", *name);
-        free(error);
-        return false;
-    }
     bool ok = list_topics(topics, &filter);
     topic_filter_fini(&filter);
     return ok;
