@@ -7,17 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct row {
-    const char *name;
-    int rank;
-};
-
-static const struct row rows[] = {
-#define ROW(name, rank, guards) {#name, rank},
-#include "base/locks.def"
-#undef ROW
-};
-
 static atomic_uint_fast64_t contended[LOCK_NAME_COUNT];
 
 static void require(int result, const char *call)
@@ -39,6 +28,17 @@ static void note_released(enum lock_name name)
     (void)name;
 }
 #else
+struct row {
+    const char *name;
+    int rank;
+};
+
+static const struct row rows[] = {
+#define ROW(name, rank, guards) {#name, rank},
+#include "base/locks.def"
+#undef ROW
+};
+
 // The locks that this thread holds, in the order in which it took them.
 #define HELD_MAX 16
 static _Thread_local enum lock_name held[HELD_MAX];
