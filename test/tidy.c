@@ -14,17 +14,19 @@
 
 enum { PATH_SIZE = 512, LINE_SIZE = 2048, FILES_MAX = 2048 };
 
-// The innermost folder that a file belongs to decides; net/protocol before net.
-static const char *const modules[] = {"base", "net/protocol", "net", "log", "zk", "rules", "server", "tools"};
+// The innermost folder that a file belongs to decides; net/protocol and net/tls before net.
+static const char *const modules[] = {"base", "net/protocol", "net/tls", "net",  "log",
+                                      "zk",   "rules",        "server",  "tools"};
 
 static const struct {
     const char *from, *to;
 } edges[] = {
-    {"server", "net"},   {"server", "net/protocol"}, {"server", "log"}, {"server", "zk"},
-    {"server", "rules"}, {"server", "base"},         {"tools", "net"},  {"tools", "log"},
-    {"tools", "zk"},     {"tools", "rules"},         {"tools", "base"}, {"tools", "net/protocol"},
-    {"net", "base"},     {"net", "net/protocol"},    {"rules", "base"}, {"log", "base"},
-    {"zk", "base"},      {"net/protocol", "base"},
+    {"server", "net"},    {"server", "net/protocol"}, {"server", "log"},  {"server", "zk"},
+    {"server", "rules"},  {"server", "base"},         {"tools", "net"},   {"tools", "log"},
+    {"tools", "zk"},      {"tools", "rules"},         {"tools", "base"},  {"tools", "net/protocol"},
+    {"net", "base"},      {"net", "net/protocol"},    {"rules", "base"},  {"log", "base"},
+    {"zk", "base"},       {"net/protocol", "base"},   {"net", "net/tls"}, {"server", "net/tls"},
+    {"tools", "net/tls"}, {"net/tls", "base"},
 };
 
 static const struct {
