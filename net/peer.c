@@ -81,8 +81,10 @@ static int fail(struct peer *peer, int error)
     return peer->error;
 }
 
-int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct peer **peer)
+int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct peer **peer, char **reason)
 {
+    if (reason != NULL)
+        *reason = NULL;
     if (config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT)
         return -EPROTONOSUPPORT;
     int fd = dial(config, deadline_ms);

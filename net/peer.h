@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "net/endpoint.h"
+#include "net/tls/tls_context.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,16 +18,18 @@ struct peer;
 struct peer_config {
     const char *host; // name or address, without brackets
     uint16_t port;
-    enum security_protocol security_protocol;    // others than PLAINTEXT: -EPROTONOSUPPORT
-    const char *client_id;                       // NULL sends null
-    int64_t connect_timeout_ms;                  // per address of the host; 0: only the deadline counts
+    enum security_protocol security_protocol; // PLAINTEXT or SSL, others: -EPROTONOSUPPORT
+    struct tls_context *tls;                  // for SSL: a client's context; verifies the host if its settings say so
+    const char *client_id;                    // NULL sends null
+    int64_t connect_timeout_ms;               // per address of the host; 0: only the deadline counts
     int send_buffer_bytes, receive_buffer_bytes; // 0 or -1: the system's
     int32_t response_size_max;                   // a longer answer is -EMSGSIZE; 0: 100 MB
 };
 
 // Resolves the host, tries its addresses one after the other and connects. The strings are copied. Returns 0 or -errno:
-// -EHOSTUNREACH for a name that does not resolve, -ETIMEDOUT at the deadline, -ECONNREFUSED …
-int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct peer **peer)
+// -EHOSTUNREACH for a name that does not resolve, -ETIMEDOUT at the deadline, -ECONNREFUSED …; -EPROTO when the TLS
+// handshake failed: then, if reason is not NULL, *reason says why in words for people (free() it); otherwise NULL.
+int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct peer **peer, char **reason)
     __attribute__((warn_unused_result));
 
 // NULL is fine.

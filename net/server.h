@@ -8,6 +8,7 @@
 
 #include "net/endpoint.h"
 #include "net/request.h"
+#include "net/tls/tls_context.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,15 @@ struct server_config {
     // function has been quick of late, since waking a handler thread costs more than such a request. Called on poll
     // threads; NULL: none.
     bool (*is_quick)(const struct request *request);
+    // One context per listener, in the order of `listeners`, NULL for those without TLS; server_open takes references
+    // of its own. NULL when no listener has TLS.
+    struct tls_context *const *tls_contexts;
+    // Who a client of a TLS listener is, once its handshake is done: a new string ("User:CN=…"), which net frees. The
+    // distinguished name is that of its certificate's subject as X500Principal.getName() writes it, NULL when it sent
+    // none. *reason: a new string, which net logs, when NULL is returned; then the connection is closed. Called on
+    // handshake threads. NULL: "User:" and the name, or "User:ANONYMOUS".
+    char *(*principal)(void *context, const struct endpoint *listener, const char *distinguished_name, char **reason);
+    void *principal_context;
 };
 
 // Kafka's defaults, with no listeners.
@@ -52,6 +62,10 @@ const struct endpoint_list *server_endpoints(const struct server *server);
 // only call left.
 int server_start(struct server *server, void (*handle)(void *context, struct request *request), void *context)
     __attribute__((warn_unused_result));
+
+// Gives connections accepted from now on the new context; those that are open, or shaking hands, keep theirs. Takes a
+// reference of its own. The listener must be one with TLS. From any thread, between server_open and server_stop.
+void server_replace_tls(struct server *server, const char *listener_name, struct tls_context *context);
 
 // Orderly end: closes the listeners and all connections without a request, lets those that were accepted be answered
 // until the deadline (clock_monotonic_ms), then closes the rest. When it returns the handler runs no more and will not

@@ -209,7 +209,7 @@ static int node_connect(struct admin_client *client, struct node *node, const ch
         .connect_timeout_ms = client->connect_timeout_ms,
     };
     struct peer *peer = NULL;
-    int result = peer_connect(&config, client->deadline_ms, &peer);
+    int result = peer_connect(&config, client->deadline_ms, &peer, NULL);
     if (result == 0)
         result = peer_negotiate(peer, client->deadline_ms);
     if (result < 0) {

@@ -78,7 +78,7 @@ static int connect_peer(struct control_sender *sender, struct peer **peer)
                                        .port = sender->config.port,
                                        .security_protocol = (enum security_protocol)sender->config.security_protocol,
                                        .client_id = sender->client_id};
-    int error = peer_connect(&config, clock_monotonic_ms() + CONNECT_TIMEOUT_MS, peer);
+    int error = peer_connect(&config, clock_monotonic_ms() + CONNECT_TIMEOUT_MS, peer, NULL);
     return error == 0 && !set_peer(sender, *peer) ? -ECANCELED : error;
 }
 

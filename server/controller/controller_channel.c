@@ -71,7 +71,8 @@ static int connect_peer(struct controller_channel *channel, int64_t deadline_ms,
                                            .security_protocol = (enum security_protocol)endpoint->security_protocol,
                                            .client_id = client_id};
         int64_t connect_deadline_ms = clock_monotonic_ms() + CONNECT_TIMEOUT_MS;
-        error = peer_connect(&config, connect_deadline_ms < deadline_ms ? connect_deadline_ms : deadline_ms, peer);
+        error =
+            peer_connect(&config, connect_deadline_ms < deadline_ms ? connect_deadline_ms : deadline_ms, peer, NULL);
     }
     metadata_snapshot_unref(snapshot);
     if (error == 0 && !set_peer(channel, *peer))

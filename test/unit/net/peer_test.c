@@ -114,7 +114,7 @@ static struct peer *connect_to(struct broker *broker)
                                  .client_id = "peer-test",
                                  .connect_timeout_ms = 10000};
     struct peer *peer = NULL;
-    CU_ASSERT_EQUAL_FATAL(peer_connect(&config, soon(), &peer), 0);
+    CU_ASSERT_EQUAL_FATAL(peer_connect(&config, soon(), &peer, NULL), 0);
     return peer;
 }
 
@@ -238,11 +238,11 @@ static void says_why_it_does_not_connect(void)
     CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     struct peer_config config = {.host = "127.0.0.1", .port = ntohs(address.sin_port)};
     struct peer *peer = NULL;
-    CU_ASSERT_EQUAL(peer_connect(&config, soon(), &peer), -ECONNREFUSED);
+    CU_ASSERT_EQUAL(peer_connect(&config, soon(), &peer, NULL), -ECONNREFUSED);
     config.host = "no host has such a name";
-    CU_ASSERT_EQUAL(peer_connect(&config, soon(), &peer), -EHOSTUNREACH);
+    CU_ASSERT_EQUAL(peer_connect(&config, soon(), &peer, NULL), -EHOSTUNREACH);
     config.security_protocol = SECURITY_PROTOCOL_SSL;
-    CU_ASSERT_EQUAL(peer_connect(&config, soon(), &peer), -EPROTONOSUPPORT);
+    CU_ASSERT_EQUAL(peer_connect(&config, soon(), &peer, NULL), -EPROTONOSUPPORT);
     CU_ASSERT_PTR_NULL(peer);
     close(fd);
 }
