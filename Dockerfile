@@ -4,8 +4,8 @@
 FROM debian:bookworm-slim AS build
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        cmake gcc libc6-dev libjansson-dev liblz4-dev librdkafka-dev libsnappy-dev libssl-dev libzookeeper-mt-dev \
-        libzstd-dev ninja-build pkg-config zlib1g-dev \
+        cmake gcc libc6-dev libjansson-dev liblz4-dev libpcre2-dev librdkafka-dev libsnappy-dev libssl-dev \
+        libzookeeper-mt-dev libzstd-dev ninja-build pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 COPY . /source
 WORKDIR /source
@@ -14,7 +14,7 @@ RUN cmake --preset release && cmake --build build/release && cmake --install bui
 FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        default-jre-headless libjansson4 liblz4-1 librdkafka1 libsnappy1v5 libssl3 libzookeeper-java \
+        default-jre-headless libjansson4 liblz4-1 libpcre2-8-0 librdkafka1 libsnappy1v5 libssl3 libzookeeper-java \
         libzookeeper-mt2 libzstd1 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --home-dir /opt/kafka --shell /usr/sbin/nologin kafka \

@@ -13,12 +13,13 @@ have() { command -v "$1" >/dev/null 2>&1; }
 packages_of() {
     case $1 in
     run)
-        echo libzookeeper-mt2 libssl3 zlib1g libzstd1 liblz4-1 libsnappy1v5 librdkafka1 libjansson4 zookeeper procps
+        echo libzookeeper-mt2 libssl3 zlib1g libzstd1 liblz4-1 libsnappy1v5 librdkafka1 libjansson4 libpcre2-8-0 \
+            zookeeper procps
         have java || echo default-jre-headless
         ;;
     build)
         echo cmake ninja-build gcc libc6-dev pkg-config ca-certificates libzookeeper-mt-dev libssl-dev zlib1g-dev \
-            libzstd-dev liblz4-dev libsnappy-dev librdkafka-dev libjansson-dev libcunit1-dev
+            libzstd-dev liblz4-dev libsnappy-dev librdkafka-dev libjansson-dev libpcre2-dev libcunit1-dev
         ;;
     test)
         echo git python3 python3-venv kcat iproute2 util-linux psmisc curl
