@@ -58,7 +58,7 @@ void connection_destroy(struct connection **connection)
     if (gone->phase != CONNECTION_RECEIVES)
         arena_fini(&gone->request.arena);
     buffer_pool_give_back(gone->service->buffers, gone->buffer);
-    connection_limits_leave(&gone->service->limits, gone->request.peer_address);
+    connection_limits_leave(&gone->service->limits, gone->request.listener, gone->request.peer_address);
     free(gone);
 }
 

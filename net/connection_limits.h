@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// max.connections, max.connections.per.ip and its overrides, for all listeners together. Safe from every thread.
+// How many connections there may be, and how quickly they may come: max.connections and max.connection.creation.rate
+// (KIP-612) of the server and of each listener, max.connections.per.ip and its overrides. The listener of other brokers
+// is not held back by what holds for the whole server. Safe from every thread, but for init and fini.
 #ifndef NET_CONNECTION_LIMITS_H
 #define NET_CONNECTION_LIMITS_H
 
@@ -10,30 +12,54 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct address_count;
+struct endpoint;
+struct endpoint_list;
+struct server_limits;
+
+// Connections per second: an allowance that fills up with time.
+struct creation_rate {
+    int64_t rate_max;    // INT_MAX: none
+    int64_t interval_ns; // one connection's share of time
+    int64_t next_ns;     // clock_monotonic_ns() from which on nothing would be saved up
+};
+
+struct listener_limit {
+    size_t count, count_max;
+    struct creation_rate rate;
+    bool is_exempt;
+};
 
 struct connection_limits {
     struct lock lock;
-    struct condition changed; // a connection went, or waiting is over
-    size_t count LOCK_GUARDED;
-    struct map by_address LOCK_GUARDED; // 16 bytes to struct address_count, while it has connections or an override
+    struct condition changed; // a connection went, the limits changed, or waiting is over
+    const struct endpoint_list *endpoints;
+    size_t count LOCK_GUARDED, count_max LOCK_GUARDED, per_address_max LOCK_GUARDED;
+    struct creation_rate rate LOCK_GUARDED;
+    struct listener_limit *listeners LOCK_GUARDED; // one per endpoint
+    struct map addresses LOCK_GUARDED;             // 16 bytes to struct address_count, while it has connections
+    struct map overrides LOCK_GUARDED;             // 16 bytes to struct address_count, whose count_max it gives
     bool is_over LOCK_GUARDED;
-    size_t count_max;
-    size_t per_address_max;
-    bool counts_addresses; // only when some limit asks for it
 };
 
-// Resolves the hosts of the overrides. Returns 0, or -EINVAL with a reason for people (free() it).
-int connection_limits_init(struct connection_limits *limits, size_t count_max, size_t per_address_max,
-                           const char *overrides, char **reason) __attribute__((warn_unused_result));
+// Without limits. The endpoints stay where they are as long as the limits live; exempt_listener is a name of theirs or
+// NULL, and counts only beside another listener.
+void connection_limits_init(struct connection_limits *limits, const struct endpoint_list *endpoints,
+                            const char *exempt_listener);
 void connection_limits_fini(struct connection_limits *limits);
 
-// Waits until one more connection is allowed. False: connection_limits_end was called.
-bool connection_limits_wait(struct connection_limits *limits);
+// Replaces all limits; connections beyond them stay. Resolves the hosts of the overrides. Returns 0, or -EINVAL with a
+// reason for people (free() it) and nothing changed.
+int connection_limits_set(struct connection_limits *limits, const struct server_limits *wanted, char **reason)
+    __attribute__((warn_unused_result));
 
-// Counts a connection from the address. False: that address has as many as it may; it is not counted.
-bool connection_limits_enter(struct connection_limits *limits, const uint8_t address[16]);
-void connection_limits_leave(struct connection_limits *limits, const uint8_t address[16]);
+// Waits until one more connection is allowed on that listener. False: connection_limits_end was called.
+bool connection_limits_wait(struct connection_limits *limits, const struct endpoint *listener);
+
+// Counts a connection. False: its address has as many as it may; it is not counted.
+bool connection_limits_enter(struct connection_limits *limits, const struct endpoint *listener,
+                             const uint8_t address[16]);
+void connection_limits_leave(struct connection_limits *limits, const struct endpoint *listener,
+                             const uint8_t address[16]);
 
 size_t connection_limits_count(struct connection_limits *limits);
 

@@ -167,7 +167,7 @@ static void take_connection(struct listener *listener, int fd, const struct sock
 {
     struct request peer = {.listener = listener->endpoint};
     set_peer(&peer, address);
-    if (!connection_limits_enter(&listener->service->limits, peer.peer_address)) {
+    if (!connection_limits_enter(&listener->service->limits, listener->endpoint, peer.peer_address)) {
         char host[REQUEST_HOST_SIZE];
         if (service_logs_refusal(listener->service))
             logger_info("Rejected connection from %s, address already has the configured maximum of connections.",
@@ -197,7 +197,7 @@ static int accept_one(struct listener *listener, int listen_fd)
 static bool accept_from(struct listener *listener, int listen_fd)
 {
     for (int i = 0; i < ACCEPTED_IN_A_ROW_MAX; i++) {
-        if (!listener->is_exempt && !connection_limits_wait(&listener->service->limits))
+        if (!connection_limits_wait(&listener->service->limits, listener->endpoint))
             return true;
         int result = accept_one(listener, listen_fd);
         if (result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -ENOBUFS) {

@@ -19,7 +19,6 @@ enum { LISTENER_SOCKETS_MAX = 8 };
 struct listener {
     struct service *service;
     const struct endpoint *endpoint;
-    bool is_exempt; // its connections are not held back by max.connections
     int fds[LISTENER_SOCKETS_MAX];
     size_t fd_count;
     int stop_fd; // an eventfd

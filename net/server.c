@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <strings.h>
 
 // What waits in the pool of receive buffers for reuse, at most.
 #define BUFFERS_KEPT_SIZE_MAX ((size_t)8 * 1024 * 1024)
@@ -46,8 +45,10 @@ void server_config_init(struct server_config *config)
         .receive_buffer_bytes = 100 * 1024,
         .listen_backlog = 50,
         .idle_ms_max = 600000,
-        .connections_max = INT_MAX,
-        .connections_per_ip_max = INT_MAX,
+        .limits = {.connections_max = INT_MAX,
+                   .connection_creation_rate_max = INT_MAX,
+                   .connections_per_ip_max = INT_MAX},
+        .queued_request_bytes_max = -1,
     };
 }
 
@@ -57,23 +58,6 @@ static void wake_pollers(void *context)
     struct server *server = context;
     for (size_t i = 0; i < server->poller_count; i++)
         poller_wake(&server->pollers[i]);
-}
-
-static int service_init(struct server *server, const struct server_config *config, char **reason)
-{
-    struct service *service = &server->service;
-    service->request_size_max = config->request_size_max;
-    service->request_arena_max = config->request_arena_max > 0 ? config->request_arena_max : REQUEST_ARENA_DEFAULT_MAX;
-    service->idle_ms_max = config->idle_ms_max;
-    service->is_quick = config->is_quick;
-    int result =
-        connection_limits_init(&service->limits, (size_t)config->connections_max,
-                               (size_t)config->connections_per_ip_max, config->connections_per_ip_overrides, reason);
-    if (result != 0)
-        return result;
-    service->buffers = buffer_pool_create(BUFFERS_KEPT_SIZE_MAX);
-    request_queue_init(&service->queue, (size_t)config->queued_requests_max, wake_pollers, server);
-    return 0;
 }
 
 static void copy_endpoints(const struct endpoint_list *from, struct endpoint_list *to)
@@ -87,9 +71,22 @@ static void copy_endpoints(const struct endpoint_list *from, struct endpoint_lis
     }
 }
 
+static int service_init(struct server *server, const struct server_config *config, char **reason)
+{
+    struct service *service = &server->service;
+    copy_endpoints(config->listeners, &server->endpoints);
+    service->request_size_max = config->request_size_max;
+    service->request_arena_max = config->request_arena_max > 0 ? config->request_arena_max : REQUEST_ARENA_DEFAULT_MAX;
+    service->idle_ms_max = config->idle_ms_max;
+    service->is_quick = config->is_quick;
+    service->buffers = buffer_pool_create(BUFFERS_KEPT_SIZE_MAX);
+    request_queue_init(&service->queue, (size_t)config->queued_requests_max, wake_pollers, server);
+    connection_limits_init(&service->limits, &server->endpoints, config->inter_broker_listener);
+    return connection_limits_set(&service->limits, &config->limits, reason);
+}
+
 static int open_listeners(struct server *server, const struct server_config *config, char **reason)
 {
-    copy_endpoints(config->listeners, &server->endpoints);
     server->listeners = memory_alloc_array(server->endpoints.count, sizeof *server->listeners);
     for (size_t i = 0; i < server->endpoints.count; i++) {
         struct endpoint *endpoint = &server->endpoints.items[i];
@@ -97,8 +94,6 @@ static int open_listeners(struct server *server, const struct server_config *con
         int result = listener_open(listener, &server->service, endpoint, config, reason);
         if (result != 0)
             return result;
-        listener->is_exempt = server->endpoints.count > 1 && config->inter_broker_listener != NULL &&
-                              strcasecmp(endpoint->listener_name, config->inter_broker_listener) == 0;
     }
     return 0;
 }
@@ -107,16 +102,13 @@ int server_open(const struct server_config *config, struct server **server, char
 {
     struct server *opened = memory_alloc(sizeof *opened);
     int result = service_init(opened, config, reason);
-    if (result != 0) {
-        free(opened);
-        return result;
-    }
     opened->pollers_per_listener = (size_t)config->network_threads;
     opened->pollers =
         memory_alloc_array(config->listeners->count, opened->pollers_per_listener * sizeof *opened->pollers);
     opened->handler_count = (size_t)config->io_threads;
     opened->handlers = memory_alloc_array(opened->handler_count, sizeof *opened->handlers);
-    result = open_listeners(opened, config, reason);
+    if (result == 0)
+        result = open_listeners(opened, config, reason);
     if (result != 0) {
         server_destroy(&opened);
         return result;
@@ -156,6 +148,11 @@ int server_start(struct server *server, void (*handle)(void *context, struct req
         result = listener_start(&server->listeners[i], &server->pollers[i * server->pollers_per_listener],
                                 server->pollers_per_listener);
     return result;
+}
+
+int server_set_limits(struct server *server, const struct server_limits *limits, char **reason)
+{
+    return connection_limits_set(&server->service.limits, limits, reason);
 }
 
 // Requests that no handler has seen yet are given up.

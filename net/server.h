@@ -15,22 +15,37 @@
 
 struct server;
 
+// How many connections there may be and how quickly they may come; Kafka's keys. INT_MAX: no limit.
+struct listener_limits {
+    int connections_max;              // listener.name.NAME.max.connections
+    int connection_creation_rate_max; // listener.name.NAME.max.connection.creation.rate, per second
+};
+
+struct server_limits {
+    int connections_max;                      // max.connections; not of the inter-broker listener, beside another
+    int connection_creation_rate_max;         // max.connection.creation.rate, per second; likewise
+    int connections_per_ip_max;               // max.connections.per.ip
+    const char *connections_per_ip_overrides; // max.connections.per.ip.overrides, "host:5,10.0.0.1:7", NULL or ""
+    const struct listener_limits *listeners;  // one per listener, in their order; NULL: no limits of their own
+};
+
 // Kafka's keys; the caller keeps the strings and the list until server_open returns.
 struct server_config {
     const struct endpoint_list *listeners;
-    const char *inter_broker_listener;        // its connections are taken beyond max_connections, or NULL
-    int network_threads;                      // num.network.threads, per listener
-    int io_threads;                           // num.io.threads
-    int queued_requests_max;                  // queued.max.requests
-    int32_t request_size_max;                 // socket.request.max.bytes
-    size_t request_arena_max;                 // bytes that decoding and answering one request may take; 0: 256 MB
-    int send_buffer_bytes;                    // socket.send.buffer.bytes, -1: the system's
-    int receive_buffer_bytes;                 // socket.receive.buffer.bytes, -1: the system's
-    int listen_backlog;                       // socket.listen.backlog.size
-    int64_t idle_ms_max;                      // connections.max.idle.ms, -1: never closed
-    int connections_max;                      // max.connections
-    int connections_per_ip_max;               // max.connections.per.ip
-    const char *connections_per_ip_overrides; // max.connections.per.ip.overrides, "host:5,10.0.0.1:7", NULL or ""
+    const char *inter_broker_listener; // its connections are taken beyond the limits of all, or NULL
+    int network_threads;               // num.network.threads, per listener
+    int io_threads;                    // num.io.threads
+    int queued_requests_max;           // queued.max.requests
+    int32_t request_size_max;          // socket.request.max.bytes
+    size_t request_arena_max;          // bytes that decoding and answering one request may take; 0: 256 MB
+    int send_buffer_bytes;             // socket.send.buffer.bytes, -1: the system's
+    int receive_buffer_bytes;          // socket.receive.buffer.bytes, -1: the system's
+    int listen_backlog;                // socket.listen.backlog.size
+    int64_t idle_ms_max;               // connections.max.idle.ms, -1: never closed
+    struct server_limits limits;
+    int64_t queued_request_bytes_max; // queued.max.request.bytes, -1: no limit
+    int64_t first_request_ms_max;     // how long a peer may take for the frame of its first request, once it has begun;
+                                      // 0: 30 s and a second for each 16 kB of it
     // Which requests the poll threads may hand to the server's function themselves, when they are small and the
     // function has been quick of late, since waking a handler thread costs more than such a request. Called on poll
     // threads; NULL: none.
@@ -66,6 +81,12 @@ int server_start(struct server *server, void (*handle)(void *context, struct req
 // Gives connections accepted from now on the new context; those that are open, or shaking hands, keep theirs. Takes a
 // reference of its own. The listener must be one with TLS. From any thread, between server_open and server_stop.
 void server_replace_tls(struct server *server, const char *listener_name, struct tls_context *context);
+
+// Replaces the limits; connections that are beyond them stay. Returns 0, or -EINVAL with a reason for people in *reason
+// (free() it) and nothing changed. From any thread, between server_open and server_destroy; may take time for names to
+// resolve.
+int server_set_limits(struct server *server, const struct server_limits *limits, char **reason)
+    __attribute__((warn_unused_result));
 
 // Orderly end: closes the listeners and all connections without a request, lets those that were accepted be answered
 // until the deadline (clock_monotonic_ms), then closes the rest. When it returns the handler runs no more and will not

@@ -92,10 +92,10 @@ bool broker_open_listeners(struct broker *broker)
     settings.receive_buffer_bytes = config_int(config, OPTION_SOCKET_RECEIVE_BUFFER_BYTES);
     settings.listen_backlog = config_int(config, OPTION_SOCKET_LISTEN_BACKLOG_SIZE);
     settings.idle_ms_max = config_integer(config, OPTION_CONNECTIONS_MAX_IDLE_MS);
-    settings.connections_max = config_int(config, OPTION_MAX_CONNECTIONS);
-    settings.connections_per_ip_max = config_int(config, OPTION_MAX_CONNECTIONS_PER_IP);
+    settings.limits.connections_max = config_int(config, OPTION_MAX_CONNECTIONS);
+    settings.limits.connections_per_ip_max = config_int(config, OPTION_MAX_CONNECTIONS_PER_IP);
     char *overrides = config_copy_string(config, OPTION_MAX_CONNECTIONS_PER_IP_OVERRIDES);
-    settings.connections_per_ip_overrides = overrides;
+    settings.limits.connections_per_ip_overrides = overrides;
     char *reason = NULL;
     int result = server_open(&settings, &broker->server, &reason);
     free(overrides);

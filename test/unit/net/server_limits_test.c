@@ -176,8 +176,8 @@ static void bounds_connections_of_an_address(void)
 {
     struct toy toy;
     toy_init(&toy, "PLAINTEXT://:0");
-    toy.config.connections_per_ip_max = 2;
-    toy.config.connections_per_ip_overrides = "127.0.0.2:1 , 127.0.0.3:0,::2:7";
+    toy.config.limits.connections_per_ip_max = 2;
+    toy.config.limits.connections_per_ip_overrides = "127.0.0.2:1 , 127.0.0.3:0,::2:7";
     toy_start(&toy);
     int first = client_connect("127.0.0.1", toy.port), second = client_connect("127.0.0.1", toy.port);
     CU_ASSERT_TRUE(wait_for_connections(&toy, 2));
@@ -196,7 +196,7 @@ static void bounds_connections_of_an_address(void)
 
     char *reason = NULL;
     toy_init(&toy, "PLAINTEXT://:0");
-    toy.config.connections_per_ip_overrides = "127.0.0.2:x";
+    toy.config.limits.connections_per_ip_overrides = "127.0.0.2:x";
     CU_ASSERT_NOT_EQUAL(server_open(&toy.config, &toy.server, &reason), 0);
     CU_ASSERT_PTR_NOT_NULL(reason);
     free(reason);
@@ -207,7 +207,7 @@ static void bounds_all_connections_but_those_of_brokers(void)
 {
     struct toy toy;
     toy_init(&toy, "PLAINTEXT://127.0.0.1:0,OTHER://127.0.0.1:0");
-    toy.config.connections_max = 2;
+    toy.config.limits.connections_max = 2;
     toy.config.inter_broker_listener = "OTHER";
     toy_start(&toy);
     uint16_t other_port = server_endpoints(toy.server)->items[1].port;
