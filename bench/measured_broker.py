@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import socket
 import struct
 import subprocess
 import sys
@@ -15,7 +14,7 @@ os.environ.setdefault('BARNABAS_BROKER', str(PROGRAMS / 'server' / 'barnabas'))
 sys.path.insert(0, str(SOURCE / 'test' / 'system'))
 from broker import Broker, wait_for  # noqa: E402
 from wire import Connection, array, string  # noqa: E402
-from zookeeper import ZooKeeper  # noqa: E402
+from zookeeper import ZooKeeper, free_port  # noqa: E402
 from zookeeper_client import CHILDREN, Client, text  # noqa: E402
 
 PEER = SOURCE / 'test' / 'peer' / 'kafka'
@@ -29,13 +28,21 @@ START_S = 120
 
 
 class MeasuredBroker(Broker):
-    """kind is BARNABAS or KAFKA. Each has a ZooKeeper of its own, and otherwise the same settings."""
+    """kind is BARNABAS or KAFKA. Each has a ZooKeeper of its own, and otherwise the same settings. With certificates
+    (tls_files.TlsFiles) it also listens with TLS: self.tls_address, and self.mtls_port where clients need certificates."""
 
-    def __init__(self, kind):
-        self.kind = kind
+    def __init__(self, kind, certificates=None):
+        self.kind, self.certificates = kind, certificates
         self.own_zookeeper = ZooKeeper().start()
         super().__init__(self.own_zookeeper, settings={
             'log.segment.delete.delay.ms': 1000, 'zookeeper.session.timeout.ms': 6000, 'offsets.topic.num.partitions': 1})
+        if certificates:
+            self.tls_port, self.mtls_port = free_port(), free_port()
+            self.tls_address = f'127.0.0.1:{self.tls_port}'
+            self.settings['listeners'] += f',SSL://{self.tls_address},MTLS://127.0.0.1:{self.mtls_port}'
+            self.settings['listener.security.protocol.map'] = 'PLAINTEXT:PLAINTEXT,SSL:SSL,MTLS:SSL'
+            self.settings['listener.name.mtls.ssl.client.auth'] = 'required'
+            self.settings.update(certificates.broker_settings())
 
     def launch(self, arguments=()):
         if self.kind == BARNABAS:
@@ -138,25 +145,23 @@ def skip_string(data, at):
     return at + 2 + max(0, struct.unpack_from('>h', data, at)[0])
 
 
-def idle_connections(port, count):
-    """Open connections that asked for the API versions once, and then nothing."""
-    connections = []
-    for _ in range(count):
-        connection = socket.create_connection(('127.0.0.1', port), timeout=START_S)
-        connection.sendall(b'\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\x00\x00')
-        size, = struct.unpack('>i', connection.recv(4, socket.MSG_WAITALL))
-        connection.recv(size, socket.MSG_WAITALL)
-        connections.append(connection)
-    return connections
-
-
 def program_json(name, *arguments):
     """Runs one of our C programs and returns what it prints."""
     done = subprocess.run([PROGRAMS / 'bench' / name, *map(str, arguments)], stdout=subprocess.PIPE, check=True, timeout=600)
     return json.loads(done.stdout)
 
 
-def tool_use(kind, name, arguments, stdin):
+def loaded(command, broker, topic, *arguments, tls=False, **settings):
+    """Runs the load generator: records, seconds and the broker's CPU seconds meanwhile. Settings are librdkafka's, with
+    _ for the dot."""
+    settings = {key.replace('_', '.'): value for key, value in settings.items()}
+    if tls:
+        settings.update(broker.certificates.client_settings())
+    return program_json('bench_load', command, broker.tls_address if tls else broker.address, broker.process.pid, topic,
+                        *arguments, *(f'{key}={value}' for key, value in settings.items()))
+
+
+def tool_use(kind, name, arguments, stdin=b''):
     """Seconds and CPU seconds of one call of a command line program."""
     command = ([PEER, 'run', KAFKA_VERSION, f'{name}.sh'] if kind == KAFKA else [PROGRAMS / 'tools' / name])
     begin = time.monotonic()
@@ -170,5 +175,3 @@ def tool_use(kind, name, arguments, stdin):
     if process.returncode != 0:
         raise AssertionError(f'{name} ended with {process.returncode}')
     return {'seconds': time.monotonic() - begin, 'cpu_seconds': usage.ru_utime + usage.ru_stime}
-
-
