@@ -5,12 +5,14 @@
 #include "base/logger.h"
 #include "base/memory.h"
 #include "net/endpoint.h"
+#include "net/memory_budget.h"
 #include "net/poller.h"
 #include "net/protocol/api.h"
 #include "net/service.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,13 @@ enum {
     BUFFER_SIZE_MIN = 1024,
     // A buffer may be this many times as large as what has arrived.
     BUFFER_GROWTH = 4,
+    // Frames up to this size need not wait for memory: first requests of today's clients, heartbeats, fetches.
+    FREE_FRAME_SIZE = 4096,
+    // What the first request of a peer may take in its arena, until it has shown that it is a client.
+    FIRST_ARENA_SIZE_MAX = 16 * 1024 * 1024,
+    // The first request's time: so much, and a second more for each of these bytes.
+    FIRST_REQUEST_MS_MAX = 30000,
+    FIRST_REQUEST_BYTES_PER_SECOND = 16 * 1024,
 };
 
 struct connection *connection_of_request(struct request *request)
@@ -37,6 +46,7 @@ struct connection *connection_create(struct service *service, struct poller *pol
     struct connection *connection = memory_alloc(sizeof *connection);
     list_init(&connection->link);
     list_init(&connection->all_link);
+    list_init(&connection->new_link);
     connection->service = service;
     connection->poller = poller;
     connection->transport = transport;
@@ -50,6 +60,20 @@ struct connection *connection_create(struct service *service, struct poller *pol
     return connection;
 }
 
+struct memory_budget *connection_budget(const struct connection *connection)
+{
+    struct service *service = connection->service;
+    return atomic_load_explicit(&connection->is_proven, memory_order_relaxed) ? &service->queued_memory
+                                                                              : &service->first_memory;
+}
+
+static void give_memory_back(struct connection *connection)
+{
+    if (connection->budget != NULL)
+        memory_budget_give_back(connection->budget, connection->held_size);
+    connection->budget = NULL;
+}
+
 void connection_destroy(struct connection **connection)
 {
     struct connection *gone = *connection;
@@ -58,6 +82,7 @@ void connection_destroy(struct connection **connection)
     if (gone->phase != CONNECTION_RECEIVES)
         arena_fini(&gone->request.arena);
     buffer_pool_give_back(gone->service->buffers, gone->buffer);
+    give_memory_back(gone);
     connection_limits_leave(&gone->service->limits, gone->request.listener, gone->request.peer_address);
     free(gone);
 }
@@ -101,7 +126,8 @@ static bool make_room(struct connection *connection, size_t need)
     if (buffer->bytes != NULL && need <= buffer->capacity - connection->start && connection->filled < buffer->capacity)
         return true;
     size_t size = have * BUFFER_GROWTH;
-    if (size < connection->last_size + 1)
+    // With a budget, bytes beyond the length are taken only once they were granted.
+    if (size < connection->last_size + 1 && !connection->service->queued_memory.is_limited)
         size = connection->last_size + 1; // one more, so that a full buffer tells that there may be more
     if (size < BUFFER_SIZE_MIN)
         size = BUFFER_SIZE_MIN;
@@ -123,15 +149,22 @@ static bool make_room(struct connection *connection, size_t need)
     return true;
 }
 
-static enum connection_result refuse(struct connection *connection, const char *why, int32_t size)
+void connection_log_refusal(const struct connection *connection, const char *why)
 {
     if (!service_logs_refusal(connection->service))
-        return CONNECTION_ENDED;
+        return;
     char host[REQUEST_HOST_SIZE];
-    logger_info("Closing the connection from %s port %u on listener %s: %s (frame of %d bytes, "
-                "socket.request.max.bytes is %d).",
+    logger_info("Closing the connection from %s port %u on listener %s: %s.",
                 request_peer_host(&connection->request, host), connection->request.peer_port,
-                connection->request.listener->listener_name, why, size, connection->service->request_size_max);
+                connection->request.listener->listener_name, why);
+}
+
+static enum connection_result refuse(struct connection *connection, const char *why, int32_t size)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%s (frame of %d bytes, socket.request.max.bytes is %d)", why, size,
+             connection->service->request_size_max);
+    connection_log_refusal(connection, text);
     return CONNECTION_ENDED;
 }
 
@@ -155,7 +188,9 @@ static enum connection_result take_request(struct connection *connection, int32_
     request->api_version = header.request_api_version;
     request->correlation_id = header.correlation_id;
     request->client_id = header.client_id;
-    arena_init(&request->arena, connection->service->request_arena_max);
+    size_t arena_max = connection->service->request_arena_max;
+    bool is_proven = atomic_load_explicit(&connection->is_proven, memory_order_relaxed);
+    arena_init(&request->arena, is_proven || arena_max < FIRST_ARENA_SIZE_MAX ? arena_max : FIRST_ARENA_SIZE_MAX);
     send_list_init(&request->response, &request->arena);
     request->frame_size = frame.size;
     request->received_ns = clock_monotonic_ns();
@@ -163,7 +198,39 @@ static enum connection_result take_request(struct connection *connection, int32_
     atomic_store_explicit(&connection->active_ms, request->received_ns / 1000000, memory_order_relaxed);
     connection->frame_size = connection->last_size = FRAME_PREFIX_SIZE + frame.size;
     connection->phase = CONNECTION_HANDLED;
+    if (atomic_load_explicit(&connection->frame_began_ms, memory_order_relaxed) != 0)
+        atomic_store_explicit(&connection->frame_began_ms, 0, memory_order_relaxed);
     return CONNECTION_REQUESTED;
+}
+
+// Takes note that a frame has begun and is not whole; `size`: what its length says, 0 when even that is not there.
+static void note_begun(struct connection *connection, size_t size)
+{
+    int64_t began_ms = atomic_load_explicit(&connection->frame_began_ms, memory_order_relaxed);
+    if (began_ms == 0) {
+        began_ms = clock_monotonic_ms();
+        atomic_store_explicit(&connection->frame_began_ms, began_ms, memory_order_relaxed);
+    }
+    if (atomic_load_explicit(&connection->is_proven, memory_order_relaxed))
+        return;
+    int64_t time_ms = connection->service->first_request_ms_max;
+    if (time_ms <= 0)
+        time_ms = FIRST_REQUEST_MS_MAX + (int64_t)size * 1000 / FIRST_REQUEST_BYTES_PER_SECOND;
+    atomic_store_explicit(&connection->frame_deadline_ms, began_ms + time_ms, memory_order_relaxed);
+}
+
+// Whether the frame, `size` bytes with its prefix, has its memory.
+static bool take_memory(struct connection *connection, size_t size)
+{
+    if (connection->budget != NULL || size <= FREE_FRAME_SIZE)
+        return true;
+    struct memory_budget *budget = connection_budget(connection);
+    if (!memory_budget_take(budget, size))
+        return false;
+    connection->budget = budget;
+    connection->held_size = size;
+    atomic_store_explicit(&connection->frame_began_ms, 0, memory_order_relaxed); // the wait was not the peer's doing
+    return true;
 }
 
 static enum connection_result receive_some(struct connection *connection, size_t need)
@@ -193,17 +260,25 @@ static enum connection_result receive_request(struct connection *connection)
 {
     for (;;) {
         size_t have = connection->filled - connection->start;
-        size_t need = FRAME_PREFIX_SIZE;
+        size_t need = FRAME_PREFIX_SIZE, size_known = 0;
         if (have >= FRAME_PREFIX_SIZE) {
             int32_t size = read_size(connection->buffer.bytes + connection->start);
             if (size < 0 || size > connection->service->request_size_max)
                 return refuse(connection, "it sent a length that no request may have", size);
-            need += (size_t)size;
+            size_known = (size_t)size;
+            need += size_known;
+            if (!take_memory(connection, need)) {
+                note_begun(connection, size_known);
+                return CONNECTION_STARVED;
+            }
             if (have >= need)
                 return take_request(connection, size);
         }
-        if (!connection->readable)
+        if (!connection->readable) {
+            if (have > 0)
+                note_begun(connection, size_known);
             return CONNECTION_WAITS;
+        }
         enum connection_result result = receive_some(connection, need);
         if (result != CONNECTION_WAITS)
             return result;
@@ -217,6 +292,9 @@ static void finish_request(struct connection *connection)
     connection->start += connection->frame_size;
     assert(connection->start <= connection->filled);
     connection->phase = CONNECTION_RECEIVES;
+    give_memory_back(connection);
+    if (!atomic_load_explicit(&connection->is_proven, memory_order_relaxed))
+        atomic_store_explicit(&connection->is_proven, true, memory_order_relaxed);
     atomic_store_explicit(&connection->active_ms, clock_monotonic_ms(), memory_order_relaxed);
 }
 

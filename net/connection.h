@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct memory_budget;
 struct poller;
 struct service;
 
@@ -40,18 +41,24 @@ enum connection_result {
     CONNECTION_WAITS,     // let go: an event will bring it back
     CONNECTION_REQUESTED, // still owned: its request goes to the request queue
     CONNECTION_STALLED,   // still owned: the queue is full; run it again on its poll thread when there is room
-    CONNECTION_YIELDS,    // still owned: sent its share; run it again on its poll thread after others
-    CONNECTION_ENDED,     // still owned: its poll thread destroys it
+    CONNECTION_STARVED, // still owned: no memory for its frame; run it again on its poll thread when there may be some
+    CONNECTION_YIELDS,  // still owned: sent its share; run it again on its poll thread after others
+    CONNECTION_ENDED,   // still owned: its poll thread destroys it
 };
 
 struct connection {
     struct list link;     // in one list of its owner: inbox, queue, answered …
     struct list all_link; // in the poll thread's list of all
+    struct list new_link; // in the poll thread's list of those not yet proven
     struct service *service;
     struct poller *poller;
     struct transport transport;
     atomic_uint state;
     atomic_int_fast64_t active_ms; // clock_monotonic_ms() of the last bytes or answer
+    atomic_bool is_proven;         // a request of it has been answered
+    // Of a frame that has begun to arrive and is not whole, clock_monotonic_ms(); 0: there is none.
+    atomic_int_fast64_t frame_began_ms;
+    atomic_int_fast64_t frame_deadline_ms; // while the peer is not proven
 
     // The owner's.
     enum connection_phase phase;
@@ -63,6 +70,8 @@ struct connection {
     size_t start, filled; // received and not yet handled: bytes start to filled
     size_t last_size;     // of the last whole frame with its prefix: what the next buffer may be before bytes prove it
     size_t frame_size;    // with its prefix, while a request is handled
+    struct memory_budget *budget; // what the frame's memory is taken from, held_size bytes; NULL: none is
+    size_t held_size;
     struct send_progress progress;
     struct request request;
 };
@@ -80,6 +89,12 @@ bool connection_claim(struct connection *connection, unsigned events);
 
 // By the owner, or by whom the request's end was given to: does what can be done without waiting.
 enum connection_result connection_run(struct connection *connection);
+
+// The budget that a large frame's memory comes from. By the owner.
+struct memory_budget *connection_budget(const struct connection *connection);
+
+// Says in the log, within the limit of such lines, that the connection is closed and why. By the owner.
+void connection_log_refusal(const struct connection *connection, const char *why);
 
 struct connection *connection_of_request(struct request *request);
 struct connection *connection_of_link(struct list *link);

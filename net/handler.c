@@ -21,6 +21,7 @@ static size_t run_ended(struct list *ended, struct list *requested)
             count++;
             break;
         case CONNECTION_STALLED:
+        case CONNECTION_STARVED:
         case CONNECTION_YIELDS:
         case CONNECTION_ENDED:
             poller_give(connection->poller, connection);

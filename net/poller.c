@@ -25,6 +25,10 @@ enum {
     // A request that took this long was not quick: for a while, all go to the handlers.
     SLOW_NS = 2 * 1000 * 1000,
     PAUSE_AFTER_SLOW_NS = 100 * 1000 * 1000,
+    // How often frames that do not get whole are looked at.
+    LOOK_INTERVAL_MS = 1000,
+    // While others wait for its memory, a frame has this long to get whole.
+    PRESSED_FRAME_MS_MAX = 10000,
 };
 
 int poller_init(struct poller *poller, struct service *service)
@@ -35,6 +39,8 @@ int poller_init(struct poller *poller, struct service *service)
     list_init(&poller->all);
     list_init(&poller->runnable);
     list_init(&poller->stalled);
+    list_init(&poller->starved);
+    list_init(&poller->unproven);
     list_init(&poller->requested);
     list_init(&poller->quick);
     poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -90,6 +96,7 @@ static void take_inbox(struct poller *poller)
 static void end_connection(struct connection *connection)
 {
     list_remove(&connection->all_link);
+    list_remove(&connection->new_link);
     connection_destroy(&connection);
 }
 
@@ -121,6 +128,7 @@ static void run(struct poller *poller, struct connection *connection)
 {
     if (connection->is_new) {
         list_append(&poller->all, &connection->all_link);
+        list_append(&poller->unproven, &connection->new_link);
         if (!watch(poller, connection)) {
             end_connection(connection);
             return;
@@ -135,6 +143,8 @@ static void run(struct poller *poller, struct connection *connection)
         poller_give(connection->poller, connection); // its request ended here, but it lives elsewhere
     else if (result == CONNECTION_STALLED)
         list_append(&poller->stalled, &connection->link);
+    else if (result == CONNECTION_STARVED)
+        list_append(&poller->starved, &connection->link);
     else if (result == CONNECTION_YIELDS)
         list_append(&poller->runnable, &connection->link);
     else
@@ -161,6 +171,22 @@ static void run_stalled(struct poller *poller)
         run(poller, connection_of_link(list_take_first(&now)));
     list_move_all(&poller->stalled, &now);
     list_move_all(&now, &poller->stalled);
+}
+
+// Those that wait for memory, oldest first, of each budget as long as it has some.
+static void run_starved(struct poller *poller)
+{
+    struct list now;
+    list_init(&now);
+    list_move_all(&poller->starved, &now);
+    bool stops = atomic_load(&poller->service->stop) != SERVICE_RUNS;
+    for (struct list *link; (link = list_take_first(&now)) != NULL;) {
+        struct connection *connection = connection_of_link(link);
+        if (stops || memory_budget_has_some(connection_budget(connection)))
+            run(poller, connection);
+        else
+            list_append(&poller->starved, link);
+    }
 }
 
 static unsigned bits_of_events(uint32_t events)
@@ -211,6 +237,102 @@ static void sweep(struct poller *poller, bool everything, int64_t now_ms)
     }
 }
 
+static bool is_pressed(const struct service *service)
+{
+    return memory_budget_is_short(&service->first_memory) || memory_budget_is_short(&service->queued_memory);
+}
+
+static int64_t pressed_frame_ms_max(const struct service *service)
+{
+    return service->first_request_ms_max > 0 ? service->first_request_ms_max : PRESSED_FRAME_MS_MAX;
+}
+
+static bool is_late(const struct connection *connection, int64_t now_ms)
+{
+    return atomic_load_explicit(&connection->frame_began_ms, memory_order_relaxed) != 0 &&
+           now_ms > atomic_load_explicit(&connection->frame_deadline_ms, memory_order_relaxed);
+}
+
+static void end_late(struct connection *connection)
+{
+    connection_log_refusal(connection, "its first request took too long");
+    end_connection(connection);
+}
+
+// Ends the peers whose first request does not get whole in its time, and forgets those that have had an answer.
+static void look_at_unproven(struct poller *poller, int64_t now_ms)
+{
+    struct list *next;
+    for (struct list *link = poller->unproven.next; link != &poller->unproven; link = next) {
+        next = link->next;
+        struct connection *connection = LIST_ELEMENT(link, struct connection, new_link);
+        if (atomic_load_explicit(&connection->is_proven, memory_order_relaxed)) {
+            list_remove(link);
+        } else if (is_late(connection, now_ms) && connection_claim(connection, 0)) {
+            if (is_late(connection, now_ms))
+                end_late(connection);
+            else
+                list_append(&poller->runnable, &connection->link);
+        }
+    }
+    for (struct list *link = poller->starved.next; link != &poller->starved; link = next) {
+        next = link->next;
+        struct connection *connection = connection_of_link(link);
+        if (!atomic_load_explicit(&connection->is_proven, memory_order_relaxed) && is_late(connection, now_ms)) {
+            list_remove(link);
+            end_late(connection);
+        }
+    }
+}
+
+// Whether its frame holds memory for which others wait, and does not get whole. Exact only for its owner.
+static bool hoards(const struct connection *connection, int64_t now_ms)
+{
+    int64_t began_ms = atomic_load_explicit(&connection->frame_began_ms, memory_order_relaxed);
+    return began_ms != 0 && now_ms - began_ms > pressed_frame_ms_max(connection->service);
+}
+
+static void end_hoarders(struct poller *poller, int64_t now_ms)
+{
+    struct list *next;
+    for (struct list *link = poller->all.next; link != &poller->all; link = next) {
+        next = link->next;
+        struct connection *connection = LIST_ELEMENT(link, struct connection, all_link);
+        if (!hoards(connection, now_ms) || !connection_claim(connection, 0))
+            continue;
+        if (hoards(connection, now_ms) && connection->budget != NULL && memory_budget_is_short(connection->budget)) {
+            connection_log_refusal(connection, "its request took too long while others waited for memory");
+            end_connection(connection);
+        } else {
+            list_append(&poller->runnable, &connection->link);
+        }
+    }
+}
+
+static bool must_look(const struct poller *poller)
+{
+    return !list_is_empty(&poller->unproven) || !list_is_empty(&poller->starved) || is_pressed(poller->service);
+}
+
+static int64_t look_interval_ms(const struct service *service)
+{
+    int64_t limit = service->first_request_ms_max;
+    return limit > 0 && limit < 2 * LOOK_INTERVAL_MS ? limit / 2 : LOOK_INTERVAL_MS;
+}
+
+static void look_if_due(struct poller *poller)
+{
+    if (!must_look(poller))
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < poller->look_ms + look_interval_ms(poller->service))
+        return;
+    poller->look_ms = now_ms;
+    look_at_unproven(poller, now_ms);
+    if (is_pressed(poller->service))
+        end_hoarders(poller, now_ms);
+}
+
 static int64_t sweep_interval_ms(const struct service *service)
 {
     int64_t interval = service->idle_ms_max / SWEEPS_PER_IDLE_TIME;
@@ -224,9 +346,13 @@ static int timeout_ms(struct poller *poller)
 {
     if (!list_is_empty(&poller->runnable))
         return 0;
-    if (poller->service->idle_ms_max < 0 || list_is_empty(&poller->all))
+    bool sweeps = poller->service->idle_ms_max >= 0, looks = must_look(poller);
+    if (list_is_empty(&poller->all) || !(sweeps || looks))
         return -1;
-    int64_t left = poller->sweep_ms - clock_monotonic_ms();
+    int64_t due_ms = sweeps ? poller->sweep_ms : INT64_MAX;
+    if (looks && due_ms > poller->look_ms + look_interval_ms(poller->service))
+        due_ms = poller->look_ms + look_interval_ms(poller->service);
+    int64_t left = due_ms - clock_monotonic_ms();
     return left < 0 ? 0 : left > SWEEP_INTERVAL_MS_MAX ? SWEEP_INTERVAL_MS_MAX : (int)left;
 }
 
@@ -253,6 +379,7 @@ static void drain(struct poller *poller)
             run(poller, connection);
     }
     run_stalled(poller);
+    run_starved(poller);
 }
 
 // Calls the server's function here, and goes on with the connections whose requests it has ended.
@@ -308,8 +435,11 @@ static void poller_main(void *context)
         run_all(poller);
         if (!list_is_empty(&poller->stalled))
             run_stalled(poller);
+        if (!list_is_empty(&poller->starved))
+            run_starved(poller);
         pass_requests_on(poller);
         sweep_if_due(poller);
+        look_if_due(poller);
     }
     poller_destroy_connections(poller);
 }
@@ -333,6 +463,7 @@ size_t poller_destroy_connections(struct poller *poller)
     assert(list_is_empty(&poller->requested) && list_is_empty(&poller->quick));
     take_inbox(poller);
     list_move_all(&poller->stalled, &poller->runnable);
+    list_move_all(&poller->starved, &poller->runnable);
     for (struct list *link; (link = list_take_first(&poller->runnable)) != NULL;)
         end_connection(connection_of_link(link));
     sweep(poller, true, 0);

@@ -28,12 +28,15 @@ struct poller {
     struct list all;       // connections, by their `all_link`
     struct list runnable;  // owned by the poll thread, to be run, by their `link`
     struct list stalled;   // owned by the poll thread, waiting for room in the request queue
+    struct list starved;   // owned by the poll thread, waiting for memory for a frame
+    struct list unproven;  // connections none of whose requests was answered, by their `new_link`
     struct list requested; // to be put on the request queue
     size_t requested_count;
     struct list quick; // with requests that may run here
     size_t quick_count;
     int64_t queues_until_ns; // the server's function was slow: until then (clock_monotonic_ns) nothing runs here
     int64_t sweep_ms;        // clock_monotonic_ms() of the next look for idle connections
+    int64_t look_ms;         // and of the last look for frames that take too long
 };
 
 // Returns 0 or -errno.

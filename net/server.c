@@ -17,7 +17,7 @@
 
 // What waits in the pool of receive buffers for reuse, at most.
 #define BUFFERS_KEPT_SIZE_MAX ((size_t)8 * 1024 * 1024)
-#define REQUEST_ARENA_DEFAULT_MAX ((size_t)256 * 1024 * 1024)
+#define REQUEST_ARENA_DEFAULT_MAX ((size_t)128 * 1024 * 1024)
 
 // Confined to the thread that opens, starts and stops it, but for the service.
 struct server {
@@ -79,6 +79,12 @@ static int service_init(struct server *server, const struct server_config *confi
     service->request_arena_max = config->request_arena_max > 0 ? config->request_arena_max : REQUEST_ARENA_DEFAULT_MAX;
     service->idle_ms_max = config->idle_ms_max;
     service->is_quick = config->is_quick;
+    service->first_request_ms_max = config->first_request_ms_max;
+    memory_budget_init(&service->queued_memory,
+                       config->queued_request_bytes_max > 0 ? config->queued_request_bytes_max : -1, wake_pollers,
+                       server);
+    // Enough for one request as large as any may be; the peers that begin with one take turns.
+    memory_budget_init(&service->first_memory, config->request_size_max, wake_pollers, server);
     service->buffers = buffer_pool_create(BUFFERS_KEPT_SIZE_MAX);
     request_queue_init(&service->queue, (size_t)config->queued_requests_max, wake_pollers, server);
     connection_limits_init(&service->limits, &server->endpoints, config->inter_broker_listener);

@@ -37,7 +37,7 @@ struct server_config {
     int io_threads;                    // num.io.threads
     int queued_requests_max;           // queued.max.requests
     int32_t request_size_max;          // socket.request.max.bytes
-    size_t request_arena_max;          // bytes that decoding and answering one request may take; 0: 256 MB
+    size_t request_arena_max;          // bytes that decoding and answering one request may take; 0: 128 MB
     int send_buffer_bytes;             // socket.send.buffer.bytes, -1: the system's
     int receive_buffer_bytes;          // socket.receive.buffer.bytes, -1: the system's
     int listen_backlog;                // socket.listen.backlog.size

@@ -5,6 +5,7 @@
 
 #include "net/buffer_pool.h"
 #include "net/connection_limits.h"
+#include "net/memory_budget.h"
 #include "net/request_queue.h"
 
 #include <stdatomic.h>
@@ -20,13 +21,16 @@ enum service_stop {
 struct service {
     int32_t request_size_max;
     size_t request_arena_max;
-    int64_t idle_ms_max; // -1: never
+    int64_t idle_ms_max;          // -1: never
+    int64_t first_request_ms_max; // as in struct server_config
     void (*handle)(void *context, struct request *request);
     void *handle_context;
     bool (*is_quick)(const struct request *request); // or NULL
     struct buffer_pool *buffers;                     // safe from every thread
     struct request_queue queue;                      // safe from every thread
     struct connection_limits limits;                 // safe from every thread
+    struct memory_budget queued_memory;              // safe from every thread: of frames of proven peers
+    struct memory_budget first_memory;               // safe from every thread: of frames of others
     atomic_int stop;                                 // enum service_stop; only rises
     atomic_uint_fast64_t next_connection_id;
     atomic_int_fast64_t refusals_second; // clock_monotonic_ms() / 1000 of what refusals_count counts
