@@ -141,6 +141,7 @@ static bool create_parts(struct broker *broker)
     broker->controller = controller_create(broker);
     broker->config_changes = config_changes_create(broker);
     config_observe(broker->config, background_threads_changed, broker);
+    broker_follow_limits(broker);
     return true;
 }
 

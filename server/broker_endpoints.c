@@ -76,6 +76,36 @@ static bool is_quick(const struct request *request)
     }
 }
 
+// What is configured now. The overrides' text is *overrides, the caller's to free.
+static void read_limits(const struct config *config, struct server_limits *limits, char **overrides)
+{
+    *overrides = config_copy_string(config, OPTION_MAX_CONNECTIONS_PER_IP_OVERRIDES);
+    *limits = (struct server_limits){
+        .connections_max = config_int(config, OPTION_MAX_CONNECTIONS),
+        .connection_creation_rate_max = config_int(config, OPTION_MAX_CONNECTION_CREATION_RATE),
+        .connections_per_ip_max = config_int(config, OPTION_MAX_CONNECTIONS_PER_IP),
+        .connections_per_ip_overrides = *overrides,
+    };
+}
+
+static void limits_changed(void *context)
+{
+    struct broker *broker = context;
+    struct server_limits limits;
+    char *overrides, *reason = NULL;
+    read_limits(broker->config, &limits, &overrides);
+    if (server_set_limits(broker->server, &limits, &reason) != 0)
+        logger_error("The limits of connections stay as they are: %s", reason);
+    free(reason);
+    free(overrides);
+}
+
+void broker_follow_limits(struct broker *broker)
+{
+    config_observe(broker->config, limits_changed, broker);
+    limits_changed(broker); // what ZooKeeper said before anybody followed
+}
+
 bool broker_open_listeners(struct broker *broker)
 {
     const struct config *config = broker->config;
@@ -92,10 +122,9 @@ bool broker_open_listeners(struct broker *broker)
     settings.receive_buffer_bytes = config_int(config, OPTION_SOCKET_RECEIVE_BUFFER_BYTES);
     settings.listen_backlog = config_int(config, OPTION_SOCKET_LISTEN_BACKLOG_SIZE);
     settings.idle_ms_max = config_integer(config, OPTION_CONNECTIONS_MAX_IDLE_MS);
-    settings.limits.connections_max = config_int(config, OPTION_MAX_CONNECTIONS);
-    settings.limits.connections_per_ip_max = config_int(config, OPTION_MAX_CONNECTIONS_PER_IP);
-    char *overrides = config_copy_string(config, OPTION_MAX_CONNECTIONS_PER_IP_OVERRIDES);
-    settings.limits.connections_per_ip_overrides = overrides;
+    settings.queued_request_bytes_max = config_integer(config, OPTION_QUEUED_MAX_REQUEST_BYTES);
+    char *overrides;
+    read_limits(config, &settings.limits, &overrides);
     char *reason = NULL;
     int result = server_open(&settings, &broker->server, &reason);
     free(overrides);

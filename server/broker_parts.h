@@ -24,6 +24,9 @@ bool broker_check_stored_id(struct broker *broker, const struct log_identity *st
 // Opens the listeners and works out what is advertised. Nobody is served yet.
 bool broker_open_listeners(struct broker *broker);
 
+// Holds the server to the limits of connections whenever they change.
+void broker_follow_limits(struct broker *broker);
+
 // Warns of advertised names that do not resolve; may wait for the name service.
 void broker_check_advertised(void *broker);
 void broker_close_listeners(struct broker *broker);

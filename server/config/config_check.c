@@ -136,6 +136,10 @@ char *config_check_file(const struct config *config)
     if (acks < -1 || acks > config->values[OPTION_OFFSETS_TOPIC_REPLICATION_FACTOR].value.integer)
         return memory_copy_string("requirement failed: offsets.commit.required.acks must be greater or equal -1 and "
                                   "less or equal to offsets.topic.replication.factor");
+    int64_t queued = config->values[OPTION_QUEUED_MAX_REQUEST_BYTES].value.integer;
+    if (queued > 0 && queued < config->values[OPTION_SOCKET_REQUEST_MAX_BYTES].value.integer)
+        return memory_copy_string("requirement failed: queued.max.request.bytes must be larger or equal to "
+                                  "socket.request.max.bytes");
     return NULL;
 }
 

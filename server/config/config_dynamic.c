@@ -24,8 +24,9 @@ static bool is_fixed(enum option option)
 static bool needs_restart(enum option option)
 {
     static const enum option options[] = {
-        OPTION_NUM_IO_THREADS,         OPTION_NUM_NETWORK_THREADS,       OPTION_MAX_CONNECTIONS,
-        OPTION_MAX_CONNECTIONS_PER_IP, OPTION_PRODUCER_ID_EXPIRATION_MS, OPTION_MAX_CONNECTIONS_PER_IP_OVERRIDES,
+        OPTION_NUM_IO_THREADS,
+        OPTION_NUM_NETWORK_THREADS,
+        OPTION_PRODUCER_ID_EXPIRATION_MS,
     };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (options[i] == option)

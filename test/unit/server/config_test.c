@@ -129,6 +129,7 @@ static void refuses_what_is_wrong(void)
     create("inter.broker.listener.name=NOSUCH", "inter.broker.listener.name");
     create("log.cleaner.threads=0", "log.cleaner.threads");
     create("log.retention.hours=0", "log.retention.hours");
+    create("queued.max.request.bytes=1000", "queued.max.request.bytes must be larger");
     create("log.dirs=,", "At least one log directory");
     create("log.dirs=", "At least one log directory");
 }
@@ -258,6 +259,9 @@ static void checks_changes(void)
     expect_check("message.max.bytes", "many", true, "Not a number of type INT");
     expect_check("num.partitions", "3", false, "Cannot update these configs dynamically");
     expect_check("num.io.threads", "3", true, "start the broker again");
+    expect_check("max.connections", "3", true, NULL);
+    expect_check("max.connection.creation.rate", "3", false, NULL);
+    expect_check("max.connections.per.ip", "-1", true, "at least 0");
     expect_check("listeners", "PLAINTEXT://:1", false, "cannot be changed while the broker runs");
     expect_check("nosuch", "3", false, "Cannot update these configs dynamically");
     expect_check("ssl.keystore.location", "x", true, "per-broker");
