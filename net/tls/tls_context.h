@@ -38,6 +38,11 @@ bool tls_context_offloads_to_kernel(const struct tls_context *context);
 // connection whose handshake failed, also what was wrong with the peer's certificate. Free() it.
 char *tls_failure_reason(const SSL *ssl);
 
+// The same words for an error code of OpenSSL (0: none, the peer closed), and for what is wrong with a peer's
+// certificate (NULL: it is not known), an X509_V_ERR_…; for those who learn of a failed handshake by other ways.
+char *tls_error_reason(unsigned long error);
+char *tls_certificate_reason(X509 *certificate, long verify_result);
+
 // The subject of the peer's certificate as Java's X500Principal.getName() writes it (RFC 2253); NULL without one.
 // Free() it.
 char *tls_peer_distinguished_name(const SSL *ssl);

@@ -39,7 +39,7 @@ static const struct {
     {SSL_R_TLSV1_UNRECOGNIZED_NAME, "it does not know the host name that we asked for"},
 };
 
-static char *words_of_error(unsigned long error)
+char *tls_error_reason(unsigned long error)
 {
     if (error == 0)
         return memory_copy_string("it closed the connection during the handshake");
@@ -79,9 +79,8 @@ static char *alternative_names(X509 *certificate)
     return text;
 }
 
-static char *words_of_certificate(const SSL *ssl, long verify_result)
+char *tls_certificate_reason(X509 *certificate, long verify_result)
 {
-    X509 *certificate = SSL_get1_peer_certificate(ssl);
     char *subject = certificate != NULL ? name_to_string(X509_get_subject_name(certificate)) : NULL;
     char *issuer = certificate != NULL ? name_to_string(X509_get_issuer_name(certificate)) : NULL;
     char *names = NULL, *words;
@@ -108,7 +107,6 @@ static char *words_of_certificate(const SSL *ssl, long verify_result)
     free(names);
     free(issuer);
     free(subject);
-    X509_free(certificate);
     return words;
 }
 
@@ -118,8 +116,10 @@ char *tls_failure_reason(const SSL *ssl)
     bool is_verification =
         ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     long verify_result = ssl != NULL ? SSL_get_verify_result(ssl) : X509_V_OK;
-    char *words = is_verification && verify_result != X509_V_OK ? words_of_certificate(ssl, verify_result)
-                                                                : words_of_error(error);
+    X509 *certificate = is_verification && verify_result != X509_V_OK ? SSL_get1_peer_certificate(ssl) : NULL;
+    char *words = is_verification && verify_result != X509_V_OK ? tls_certificate_reason(certificate, verify_result)
+                                                                : tls_error_reason(error);
+    X509_free(certificate);
     ERR_clear_error();
     return words;
 }
