@@ -47,6 +47,12 @@ const struct endpoint_list *config_listeners(const struct config *config);
 // As configured; a port of 0 is not known yet (the broker's own are in struct broker).
 const struct endpoint_list *config_advertised_listeners(const struct config *config);
 const char *config_inter_broker_listener(const struct config *config); // its name
+
+// A key's value for one listener (its name in any case): what listener.name.NAME.KEY says, else what KEY says. A new
+// string, or NULL for null; an empty one of an option whose default is null is not set. Overrides, if not NULL, stand
+// in for what ZooKeeper says of this broker now.
+char *config_listener_string(const struct config *config, const struct properties *overrides, const char *listener_name,
+                             enum option option);
 int64_t config_zookeeper_connection_timeout_ms(const struct config *config);
 // log.flush.interval.ms and others that stand in for each other are resolved by the topic functions below.
 

@@ -6,8 +6,6 @@
 
 #include <strings.h>
 
-#define LISTENER_PREFIX "listener.name."
-
 static bool is_default(enum option option, const char *value)
 {
     const struct option_row *row = option_row(option);
@@ -30,21 +28,32 @@ static char *refusal(const char *key, const char *value, enum option option)
                          is_secret ? "[hidden]" : value, key, option_row(option)->text);
 }
 
-// listener.name.NAME.KEY, and listener.name.NAME.MECHANISM.KEY of SASL: the option KEY.
-static bool find_listener_option(const char *key, enum option *option)
-{
-    if (strncmp(key, LISTENER_PREFIX, strlen(LISTENER_PREFIX)) != 0)
-        return false;
-    for (const char *dot = strchr(key + strlen(LISTENER_PREFIX), '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
-        if (option_find(OPTION_SCOPE_BROKER, view_of_string(dot + 1), option))
-            return true;
-    }
-    return false;
-}
-
 static bool find_option(const char *key, enum option *option)
 {
-    return option_find(OPTION_SCOPE_BROKER, view_of_string(key), option) || find_listener_option(key, option);
+    struct view listener;
+    return option_find(OPTION_SCOPE_BROKER, view_of_string(key), option) ||
+           config_listener_key_parse(key, &listener, option);
+}
+
+// Words that mean no more than what Barnabas does anyway; others are refused.
+static const struct {
+    enum option option;
+    const char *values;
+} accepted[] = {
+    {OPTION_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, "https, HTTPS,"},
+    {OPTION_SSL_ENGINE_FACTORY_CLASS, "org.apache.kafka.common.security.ssl.DefaultSslEngineFactory"},
+    {OPTION_SSL_KEYMANAGER_ALGORITHM, "SunX509, NewSunX509, PKIX"},
+    {OPTION_SSL_SECURE_RANDOM_IMPLEMENTATION, "NativePRNG, NativePRNGBlocking, NativePRNGNonBlocking, DRBG, SHA1PRNG"},
+    {OPTION_SSL_TRUSTMANAGER_ALGORITHM, "PKIX, SunPKIX, X509, X.509"},
+};
+
+bool config_is_refused(enum option option, const char *value)
+{
+    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
+        if (accepted[i].option == option)
+            return !is_default(option, value) && !option_list_has(accepted[i].values, value);
+    }
+    return option_row(option)->handling == OPTION_HANDLING_REFUSED && !is_default(option, value);
 }
 
 static char *check_refused(const struct config *config)
@@ -52,8 +61,7 @@ static char *check_refused(const struct config *config)
     for (size_t i = 0; i < config->file.count; i++) {
         const struct property *property = &config->file.items[i];
         enum option option;
-        if (find_option(property->key, &option) && option_row(option)->handling == OPTION_HANDLING_REFUSED &&
-            !is_default(option, property->value))
+        if (find_option(property->key, &option) && config_is_refused(option, property->value))
             return refusal(property->key, property->value, option);
     }
     return NULL;
@@ -130,6 +138,8 @@ char *config_check_file(const struct config *config)
     if (message != NULL)
         return message;
     message = check_minimum(config);
+    if (message == NULL)
+        message = config_check_listener_keys(config);
     if (message != NULL)
         return message;
     int64_t acks = config->values[OPTION_OFFSETS_COMMIT_REQUIRED_ACKS].value.integer;
@@ -147,8 +157,11 @@ void config_warn(const struct config *config)
 {
     for (size_t i = 0; i < config->file.count; i++) {
         const struct property *property = &config->file.items[i];
+        struct view listener;
         enum option option;
-        if (!find_option(property->key, &option))
+        if (config_listener_key_parse(property->key, &listener, &option))
+            config_warn_of_listener_key(config, property->key, listener, option);
+        else if (!option_find(OPTION_SCOPE_BROKER, view_of_string(property->key), &option))
             logger_warn("The configuration key %s is not known and has no effect.", property->key);
         else if (option_row(option)->handling == OPTION_HANDLING_WARNED && !is_default(option, property->value))
             logger_warn("The configuration key %s is not acted on yet: its value %s has no effect. %s", property->key,
@@ -172,10 +185,10 @@ static char *check_protocols(const struct endpoint_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         enum security_protocol protocol = list->items[i].security_protocol;
-        if (protocol != SECURITY_PROTOCOL_PLAINTEXT)
+        if (protocol != SECURITY_PROTOCOL_PLAINTEXT && protocol != SECURITY_PROTOCOL_SSL)
             return memory_format(
                 "Invalid value %s for configuration listeners: the security protocol %s of listener %s "
-                "is not supported yet; only PLAINTEXT is",
+                "is not supported yet; only PLAINTEXT and SSL are",
                 list->items[i].listener_name, security_protocol_name(protocol), list->items[i].listener_name);
     }
     return NULL;
@@ -211,9 +224,9 @@ static char *derive_inter_broker_listener(struct config *config)
         return memory_copy_string("Only one of inter.broker.listener.name and security.inter.broker.protocol should be "
                                   "set.");
     const char *protocol = config->values[OPTION_SECURITY_INTER_BROKER_PROTOCOL].string;
-    if (strcmp(protocol, "PLAINTEXT") != 0)
+    if (strcmp(protocol, "PLAINTEXT") != 0 && strcmp(protocol, "SSL") != 0)
         return refusal("security.inter.broker.protocol", protocol, OPTION_SECURITY_INTER_BROKER_PROTOCOL);
-    const struct endpoint *endpoint = endpoint_list_find(&config->advertised_listeners, name ? name : "PLAINTEXT");
+    const struct endpoint *endpoint = endpoint_list_find(&config->advertised_listeners, name ? name : protocol);
     if (endpoint != NULL && endpoint_list_find(&config->listeners, endpoint->listener_name) != NULL) {
         config->inter_broker_listener = endpoint->listener_name;
         return NULL;

@@ -60,8 +60,33 @@ char *config_check_file(const struct config *config);
 // options pass. `string` is the valid value, `number` what it says. Returns NULL, or a new text for people.
 char *config_check_minimum(enum option option, const char *string, int64_t number);
 
+// Whether this value of a key stops the start: the key is not supported, and the value not a harmless one.
+bool config_is_refused(enum option option, const char *value);
+
 // Warns of the keys in the file that are not known or not acted on.
 void config_warn(const struct config *config);
+
+// "listener.name.NAME.KEY" with the name in small letters: a new string.
+char *config_listener_key(const char *listener_name, enum option option);
+
+// Takes such a key apart; false when it is none or KEY is not known.
+bool config_listener_key_parse(const char *key, struct view *listener_name, enum option *option);
+
+// The listener's name in capitals, or NULL when there is none of that name in any case.
+const char *config_find_listener(const struct config *config, struct view name);
+
+// Whether it is one of the ssl.* keys.
+bool config_is_of_tls(enum option option);
+
+// Whether each listener may have a value of its own that is acted on.
+bool config_listener_has_own(enum option option);
+
+// As option_check, with the message naming that key.
+char *config_check_named(const char *key, enum option option, const char *value);
+
+// Checks such keys in the file. Returns NULL, or a new text for people.
+char *config_check_listener_keys(const struct config *config);
+void config_warn_of_listener_key(const struct config *config, const char *key, struct view name, enum option option);
 
 // Sets the listeners and what depends on them. Returns NULL, or a new text for people.
 char *config_derive_listeners(struct config *config);

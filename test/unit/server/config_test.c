@@ -81,16 +81,19 @@ static void warns_of_what_it_ignores(void)
 static void refuses_what_would_weaken(void)
 {
     create("authorizer.class.name=kafka.security.authorizer.AclAuthorizer", "authorizer.class.name");
-    create("listeners=SSL://:9093", "listeners");
     create("listeners=PLAINTEXT://:9092,SASL_PLAINTEXT://:9093", "SASL_PLAINTEXT");
     create("sasl.enabled.mechanisms=PLAIN", "sasl.enabled.mechanisms");
-    create("ssl.keystore.location=/etc/keys.jks", "ssl.keystore.location");
-    create("listener.name.internal.ssl.keystore.location=/etc/keys.jks",
-           "listener.name.internal.ssl.keystore.location");
+    create("ssl.provider=BCFIPS", "ssl.provider");
+    create("ssl.engine.factory.class=com.example.Factory", "ssl.engine.factory.class");
+    create("ssl.secure.random.implementation=Dice", "ssl.secure.random.implementation");
+    create("ssl.keymanager.algorithm=Other", "ssl.keymanager.algorithm");
+    create("listener.name.plaintext.ssl.trustmanager.algorithm=Other",
+           "Invalid value Other for configuration listener.name.plaintext.ssl.trustmanager.algorithm");
+    create("ssl.endpoint.identification.algorithm=LDAPS", "ssl.endpoint.identification.algorithm");
     create("listener.name.internal.plain.sasl.jaas.config=secret", "listener.name.internal.plain.sasl.jaas.config");
     create("zookeeper.ssl.client.enable=true", "zookeeper.ssl.client.enable");
     create("zookeeper.set.acl=true", "zookeeper.set.acl");
-    create("security.inter.broker.protocol=SSL", "security.inter.broker.protocol");
+    create("security.inter.broker.protocol=SASL_SSL", "security.inter.broker.protocol");
     create("process.roles=broker", "process.roles");
     create("inter.broker.protocol.version=2.8", "inter.broker.protocol.version");
     if (create("authorizer.class.name=\nzookeeper.set.acl=false\ninter.broker.protocol.version=3.9", NULL)) {
@@ -101,14 +104,12 @@ static void refuses_what_would_weaken(void)
 
 static void does_not_show_secrets(void)
 {
-    struct properties settings = {0};
-    char *reason;
-    properties_set(&settings, "zookeeper.connect", "localhost");
-    properties_set(&settings, "ssl.key.password", "hunter2");
-    CU_ASSERT_PTR_NULL(config_create(&settings, &reason));
-    CU_ASSERT_PTR_NULL(strstr(reason, "hunter2"));
-    free(reason);
-    properties_fini(&settings);
+    create("sasl.jaas.config=hunter2", "[hidden]");
+    create("listener.name.x.plain.sasl.jaas.config=hunter2", "[hidden]");
+    if (create("password.encoder.secret=hunter2\nlistener.name.x.ssl.key.password=hunter2", NULL)) {
+        CU_ASSERT_PTR_NULL(strstr(warnings, "hunter2"));
+        config_destroy(&config);
+    }
 }
 
 static void refuses_what_is_wrong(void)
@@ -127,6 +128,13 @@ static void refuses_what_is_wrong(void)
            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,EXTERNAL:PLAINTEXT",
            "advertised.listeners listener names must be equal to or a subset of the ones defined in listeners");
     create("inter.broker.listener.name=NOSUCH", "inter.broker.listener.name");
+    create("security.inter.broker.protocol=SSL", "security.inter.broker.protocol must be a listener name defined in");
+    create("inter.broker.listener.name=PLAINTEXT\nsecurity.inter.broker.protocol=PLAINTEXT", "Only one of");
+    create("ssl.client.auth=maybe",
+           "Invalid value maybe for configuration ssl.client.auth: String must be one of: required, requested, none");
+    create(
+        "listener.name.ssl.ssl.client.auth=maybe",
+        "Invalid value maybe for configuration listener.name.ssl.ssl.client.auth: String must be one of: required, ");
     create("log.cleaner.threads=0", "log.cleaner.threads");
     create("log.retention.hours=0", "log.retention.hours");
     create("queued.max.request.bytes=1000", "queued.max.request.bytes must be larger");
@@ -144,6 +152,74 @@ static void knows_several_listeners(void)
     CU_ASSERT_EQUAL(config_listeners(config)->count, 2);
     CU_ASSERT_STRING_EQUAL(config_advertised_listeners(config)->items[0].host, "kafka");
     CU_ASSERT_STRING_EQUAL(config_inter_broker_listener(config), "INSIDE");
+    config_destroy(&config);
+}
+
+static int change_count;
+
+static void note_change(void *context)
+{
+    (void)context;
+    change_count++;
+}
+
+static void expect_listener_value(const struct properties *overrides, const char *listener, enum option option,
+                                  const char *expected)
+{
+    char *value = config_listener_string(config, overrides, listener, option);
+    CU_ASSERT_TRUE(expected == NULL ? value == NULL : value != NULL && strcmp(value, expected) == 0);
+    if (value != NULL && expected != NULL && strcmp(value, expected) != 0)
+        printf("%s: %s\n", listener, value);
+    free(value);
+}
+
+static void lets_listeners_have_their_own(void)
+{
+    if (!create("listeners=PLAINTEXT://:9092,CLIENT://:9093,SSL://:9094\n"
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CLIENT:SSL,SSL:SSL\n"
+                "ssl.keystore.location=/all.jks\nssl.client.auth=required\n"
+                "listener.name.client.ssl.keystore.location=/client.jks\n"
+                "listener.name.client.ssl.truststore.location=\n"
+                "listener.name.CLIENT.ssl.key.password=x\nlistener.name.nosuch.ssl.protocol=TLSv1.2\n"
+                "listener.name.ssl.num.io.threads=4\nlistener.name.ssl.nosuch=4",
+                NULL))
+        return;
+    CU_ASSERT_EQUAL(config_listeners(config)->items[1].security_protocol, SECURITY_PROTOCOL_SSL);
+    expect_listener_value(NULL, "CLIENT", OPTION_SSL_KEYSTORE_LOCATION, "/client.jks");
+    expect_listener_value(NULL, "client", OPTION_SSL_KEYSTORE_LOCATION, "/client.jks");
+    expect_listener_value(NULL, "SSL", OPTION_SSL_KEYSTORE_LOCATION, "/all.jks");
+    expect_listener_value(NULL, "CLIENT", OPTION_SSL_CLIENT_AUTH, "required");
+    expect_listener_value(NULL, "CLIENT", OPTION_SSL_KEY_PASSWORD, NULL);
+    expect_listener_value(NULL, "CLIENT", OPTION_SSL_TRUSTSTORE_LOCATION, "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(warnings, "listener.name.CLIENT.ssl.key.password has no effect"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warnings, "listener.name.nosuch.ssl.protocol has no effect"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warnings, "listener.name.ssl.num.io.threads is not acted on"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(warnings, "listener.name.ssl.nosuch is not known"));
+
+    struct properties overrides = {0}, none = {0};
+    properties_set(&overrides, "listener.name.client.ssl.keystore.location", "/new.jks");
+    expect_listener_value(&overrides, "CLIENT", OPTION_SSL_KEYSTORE_LOCATION, "/new.jks");
+    change_count = 0;
+    config_observe(config, note_change, NULL);
+    config_set_broker(config, &overrides, false);
+    CU_ASSERT_EQUAL(change_count, 1);
+    expect_listener_value(NULL, "CLIENT", OPTION_SSL_KEYSTORE_LOCATION, "/new.jks");
+    expect_listener_value(&none, "CLIENT", OPTION_SSL_KEYSTORE_LOCATION, "/client.jks");
+    config_set_broker(config, &none, false);
+    CU_ASSERT_EQUAL(change_count, 2);
+    expect_listener_value(NULL, "CLIENT", OPTION_SSL_KEYSTORE_LOCATION, "/client.jks");
+    properties_fini(&overrides);
+    config_destroy(&config);
+}
+
+static void accepts_what_java_has_anyway(void)
+{
+    if (!create("ssl.keymanager.algorithm=PKIX\nssl.trustmanager.algorithm=PKIX\n"
+                "ssl.secure.random.implementation=SHA1PRNG\nssl.endpoint.identification.algorithm=\n"
+                "ssl.engine.factory.class=org.apache.kafka.common.security.ssl.DefaultSslEngineFactory",
+                NULL))
+        return;
+    CU_ASSERT_STRING_EQUAL(warnings, "");
     config_destroy(&config);
 }
 
@@ -201,14 +277,6 @@ static void derives_topics_from_the_broker(void)
     config_destroy(&config);
 }
 
-static int change_count;
-
-static void note_change(void *context)
-{
-    (void)context;
-    change_count++;
-}
-
 static void changes_at_run_time(void)
 {
     if (!create("message.max.bytes=1000\nnum.io.threads=4", NULL))
@@ -264,8 +332,22 @@ static void checks_changes(void)
     expect_check("max.connections.per.ip", "-1", true, "at least 0");
     expect_check("listeners", "PLAINTEXT://:1", false, "cannot be changed while the broker runs");
     expect_check("nosuch", "3", false, "Cannot update these configs dynamically");
-    expect_check("ssl.keystore.location", "x", true, "per-broker");
-    expect_check("ssl.keystore.location", "x", false, "ssl.keystore.location");
+    expect_check("ssl.keystore.location", "x", false,
+                 "These security configs can be dynamically updated only per-listener using the listener prefix: "
+                 "Set(ssl.keystore.location)");
+    expect_check("ssl.client.auth", "none", false, "start the broker again");
+    expect_check("listener.name.plaintext.ssl.keystore.location", "x", false, NULL);
+    expect_check("listener.name.plaintext.ssl.keystore.location", "x", true,
+                 "Cannot update these configs at default cluster level, broker id must be specified: "
+                 "Set(listener.name.plaintext.ssl.keystore.location)");
+    expect_check("listener.name.plaintext.ssl.client.auth", "none", false,
+                 "Invalid dynamic configuration: Configs cannot be updated dynamically for existing listener "
+                 "ListenerName(PLAINTEXT)");
+    expect_check("listener.name.other.ssl.client.auth", "maybe", false, "String must be one of");
+    expect_check("listener.name.plaintext.ssl.provider", "BC", false, "ssl.provider");
+    expect_check("listener.name.plaintext.max.connections", "many", false, "Not a number of type INT");
+    expect_check("listener.name.plaintext.max.connections", "7", false, NULL);
+    expect_check("listener.name.plaintext.nosuch", "7", false, "Cannot update these configs dynamically");
     expect_check("leader.replication.throttled.rate", "5", false, NULL);
     expect_check("log.retention.ms", "0", true, "unlimited (-1)");
     expect_check("log.retention.ms", "-1", true, NULL);
@@ -277,5 +359,7 @@ SUITE_MAIN("server/config", {"warns of nothing in the shipped file", warns_of_no
            {"warns of what it ignores", warns_of_what_it_ignores},
            {"refuses what would weaken", refuses_what_would_weaken}, {"does not show secrets", does_not_show_secrets},
            {"refuses what is wrong", refuses_what_is_wrong}, {"knows several listeners", knows_several_listeners},
+           {"lets listeners have their own", lets_listeners_have_their_own},
+           {"accepts what Java has anyway", accepts_what_java_has_anyway},
            {"derives topics from the broker", derives_topics_from_the_broker},
            {"changes at run time", changes_at_run_time}, {"checks changes", checks_changes})
