@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is configured about TLS for one listener or one client: the values of Kafka's ssl.* keys as they are written.
 // The strings belong to whoever fills it in; nothing that takes settings keeps them. NULL and "" mean that a key is not
-// set.
+// set, but for a store's password: there "" is an empty password.
 #ifndef NET_TLS_TLS_SETTINGS_H
 #define NET_TLS_TLS_SETTINGS_H
 
