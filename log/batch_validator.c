@@ -16,6 +16,11 @@
 #define REBUILD_EXPANSION_MAX 64
 #define REBUILD_SIZE_FLOOR (64 * 1024 * 1024)
 
+// What a batch may expand to when it is only looked through: likewise. Producers' batches are bounded by their own
+// memory (32 MB by default); a bomb of the largest size would expand to gigabytes, and keep a thread busy for seconds.
+#define CONTENT_EXPANSION_MAX 64
+#define CONTENT_SIZE_FLOOR ((size_t)256 * 1024 * 1024)
+
 struct validation {
     const struct batch_rules *rules;
     int64_t now_ms;
@@ -140,7 +145,20 @@ static void check_record(struct validation *validation, const struct batch_heade
 
 static enum kafka_error error_of_result(enum record_result result)
 {
-    return result == RECORD_UNREADABLE ? KAFKA_UNKNOWN_SERVER_ERROR : KAFKA_INVALID_RECORD;
+    switch (result) {
+    case RECORD_UNREADABLE:
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    case RECORD_TOO_LARGE:
+        return KAFKA_MESSAGE_TOO_LARGE;
+    default:
+        return KAFKA_INVALID_RECORD;
+    }
+}
+
+static size_t content_size_max(const struct batch_rules *rules)
+{
+    size_t size = (size_t)rules->message_size_max * CONTENT_EXPANSION_MAX;
+    return size > CONTENT_SIZE_FLOOR ? size : CONTENT_SIZE_FLOOR;
 }
 
 // Walks all records. With a builder, each is appended to it, up to size_max bytes.
@@ -150,6 +168,7 @@ static enum kafka_error check_records(struct validation *validation, struct view
     struct record_reader *reader = record_reader_create(batch, header, size_max);
     if (reader == NULL)
         return KAFKA_UNKNOWN_SERVER_ERROR;
+    record_reader_limit(reader, content_size_max(validation->rules));
     bool is_compressed = (header->attributes & BATCH_CODEC_MASK) != COMPRESSION_NONE;
     enum kafka_error error = KAFKA_NONE;
     struct record record;

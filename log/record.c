@@ -19,6 +19,7 @@ struct record_reader {
     uint8_t *window;                   // with one: decompressed bytes from window_start to window_end
     size_t window_start, window_end, window_capacity;
     size_t record_size_max;
+    size_t content_size_left; // that may still be decompressed
 };
 
 int varint_decode(const uint8_t *bytes, size_t size, int32_t *value)
@@ -74,6 +75,7 @@ struct record_reader *record_reader_create(struct view batch, const struct batch
     struct record_reader *reader = memory_alloc(sizeof *reader);
     reader->header = *header;
     reader->record_size_max = record_size_max;
+    reader->content_size_left = SIZE_MAX;
     int codec = header->attributes & BATCH_CODEC_MASK;
     if (codec == COMPRESSION_NONE) {
         reader->rest = payload;
@@ -85,6 +87,11 @@ struct record_reader *record_reader_create(struct view batch, const struct batch
         return NULL;
     }
     return reader;
+}
+
+void record_reader_limit(struct record_reader *reader, size_t content_size_max)
+{
+    reader->content_size_left = content_size_max;
 }
 
 void record_reader_destroy(struct record_reader *reader)
@@ -218,6 +225,9 @@ static enum record_result window_fill(struct record_reader *reader, size_t size)
             return RECORD_UNREADABLE;
         if (count == 0)
             break;
+        if ((size_t)count > reader->content_size_left)
+            return RECORD_TOO_LARGE;
+        reader->content_size_left -= (size_t)count;
         reader->window_end += (size_t)count;
     }
     return RECORD_FOUND;

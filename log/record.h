@@ -36,6 +36,9 @@ struct record_reader;
 // codec is unknown or memory is gone. Confined to the thread that uses it.
 struct record_reader *record_reader_create(struct view batch, const struct batch_header *header, size_t record_size_max)
     __attribute__((warn_unused_result));
+
+// Bounds what all of a compressed batch may expand to; without a limit that is the reader's patience.
+void record_reader_limit(struct record_reader *reader, size_t content_size_max);
 void record_reader_destroy(struct record_reader *reader);
 
 // What record_reader_next found.
@@ -43,6 +46,7 @@ enum record_result {
     RECORD_FOUND,
     RECORD_END,       // all records were read and nothing is behind them
     RECORD_INVALID,   // the structure is wrong, the count does not agree, bytes are left over (INVALID_RECORD)
+    RECORD_TOO_LARGE, // the batch expands to more than record_reader_limit allows (MESSAGE_TOO_LARGE)
     RECORD_UNREADABLE // the compressed stream is broken, or a varint is too long (UNKNOWN_SERVER_ERROR to a client)
 };
 enum record_result record_reader_next(struct record_reader *reader, struct record *record);
