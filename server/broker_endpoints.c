@@ -76,15 +76,34 @@ static bool is_quick(const struct request *request)
     }
 }
 
-// What is configured now. The overrides' text is *overrides, the caller's to free.
-static void read_limits(const struct config *config, struct server_limits *limits, char **overrides)
+static int listener_limit(const struct config *config, const struct endpoint *endpoint, enum option option)
 {
+    char *value = config_listener_string(config, NULL, endpoint->listener_name, option);
+    int limit = (int)strtol(value, NULL, 10);
+    free(value);
+    return limit;
+}
+
+// What is configured now. The overrides' text and the listeners' limits are the caller's to free.
+static void read_limits(const struct config *config, struct server_limits *limits, char **overrides,
+                        struct listener_limits **listeners)
+{
+    const struct endpoint_list *endpoints = config_listeners(config);
+    *listeners = memory_alloc_array(endpoints->count, sizeof **listeners);
+    for (size_t i = 0; i < endpoints->count; i++) {
+        const struct endpoint *endpoint = &endpoints->items[i];
+        (*listeners)[i] = (struct listener_limits){
+            .connections_max = listener_limit(config, endpoint, OPTION_MAX_CONNECTIONS),
+            .connection_creation_rate_max = listener_limit(config, endpoint, OPTION_MAX_CONNECTION_CREATION_RATE),
+        };
+    }
     *overrides = config_copy_string(config, OPTION_MAX_CONNECTIONS_PER_IP_OVERRIDES);
     *limits = (struct server_limits){
         .connections_max = config_int(config, OPTION_MAX_CONNECTIONS),
         .connection_creation_rate_max = config_int(config, OPTION_MAX_CONNECTION_CREATION_RATE),
         .connections_per_ip_max = config_int(config, OPTION_MAX_CONNECTIONS_PER_IP),
         .connections_per_ip_overrides = *overrides,
+        .listeners = *listeners,
     };
 }
 
@@ -92,12 +111,14 @@ static void limits_changed(void *context)
 {
     struct broker *broker = context;
     struct server_limits limits;
+    struct listener_limits *listeners;
     char *overrides, *reason = NULL;
-    read_limits(broker->config, &limits, &overrides);
+    read_limits(broker->config, &limits, &overrides, &listeners);
     if (server_set_limits(broker->server, &limits, &reason) != 0)
         logger_error("The limits of connections stay as they are: %s", reason);
     free(reason);
     free(overrides);
+    free(listeners);
 }
 
 void broker_follow_limits(struct broker *broker)
@@ -123,11 +144,13 @@ bool broker_open_listeners(struct broker *broker)
     settings.listen_backlog = config_int(config, OPTION_SOCKET_LISTEN_BACKLOG_SIZE);
     settings.idle_ms_max = config_integer(config, OPTION_CONNECTIONS_MAX_IDLE_MS);
     settings.queued_request_bytes_max = config_integer(config, OPTION_QUEUED_MAX_REQUEST_BYTES);
+    struct listener_limits *listeners;
     char *overrides;
-    read_limits(config, &settings.limits, &overrides);
+    read_limits(config, &settings.limits, &overrides, &listeners);
     char *reason = NULL;
     int result = server_open(&settings, &broker->server, &reason);
     free(overrides);
+    free(listeners);
     if (result != 0) {
         logger_fatal("%s", reason ? reason : strerror(-result));
         free(reason);

@@ -4,6 +4,7 @@
 #include "server/api/fetch.h"
 
 #include "log/log_config.h"
+#include "net/endpoint.h"
 #include "net/request.h"
 #include "rules/options.h"
 #include "server/api/leader_hint.h"
@@ -14,6 +15,8 @@
 #include "server/metadata_cache.h"
 #include "server/purgatory.h"
 #include "server/replica/replica_manager.h"
+
+#include <string.h>
 
 enum { ISOLATION_READ_COMMITTED = 1, CONSUMER_REPLICA_ID = -1 };
 
@@ -104,7 +107,11 @@ static void set_limits(struct fetch *fetch)
 {
     const struct fetch_request *message = fetch->message;
     fetch->replica_id = fetch->request->api_version >= 15 ? message->replica_state.replica_id : message->replica_id;
-    if (fetch->replica_id != CONSUMER_REPLICA_ID)
+    // Replicas come over the brokers' own listener. Elsewhere nobody reads beyond the high watermark, nor moves it.
+    bool is_foreign =
+        strcmp(fetch->request->listener->listener_name, config_inter_broker_listener(fetch->broker->config)) != 0;
+    fetch->poses_as_replica = fetch->replica_id >= 0 && is_foreign;
+    if (fetch->replica_id != CONSUMER_REPLICA_ID && !is_foreign)
         fetch->bound = LOG_READ_TO_LOG_END;
     else
         fetch->bound = message->isolation_level == ISOLATION_READ_COMMITTED ? LOG_READ_TO_LAST_STABLE_OFFSET

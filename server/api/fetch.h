@@ -36,6 +36,7 @@ struct fetch {
     struct fetch_context context;
     struct fetch_read *reads; // one per partition of the context; their slices are held by the arena
     int32_t replica_id;       // -1: a consumer
+    bool poses_as_replica;    // came where no broker would
     enum log_read_bound bound;
     size_t size_min, size_max;
 };

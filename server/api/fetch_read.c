@@ -50,6 +50,9 @@ static bool has_other_id(struct uuid wanted, struct uuid present)
 static struct partition *find_partition(const struct fetch *fetch, const struct fetch_partition *wanted,
                                         enum kafka_error *error)
 {
+    *error = KAFKA_TOPIC_AUTHORIZATION_FAILED;
+    if (fetch->poses_as_replica)
+        return NULL;
     *error = KAFKA_UNKNOWN_TOPIC_ID;
     if (view_is_null(wanted->topic))
         return NULL;
