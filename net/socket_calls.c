@@ -22,6 +22,15 @@ static ssize_t system_receive(int fd, void *buffer, size_t size)
     return result < 0 ? -errno : result;
 }
 
+static ssize_t system_receive_pieces(int fd, const struct iovec *pieces, int count)
+{
+    ssize_t result;
+    do {
+        result = readv(fd, pieces, count);
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : result;
+}
+
 static ssize_t system_send(int fd, const struct msghdr *message, int flags)
 {
     ssize_t result;
@@ -56,6 +65,7 @@ static int system_wake(int event_fd)
 static const struct socket_calls system_calls = {
     .accept = system_accept,
     .receive = system_receive,
+    .receive_pieces = system_receive_pieces,
     .send = system_send,
     .close = system_close,
     .watch = system_watch,

@@ -10,10 +10,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct socket_calls {
     int (*accept)(int fd, struct sockaddr *address, socklen_t *size); // non-blocking, close-on-exec
     ssize_t (*receive)(int fd, void *buffer, size_t size);
+    ssize_t (*receive_pieces)(int fd, const struct iovec *pieces, int count);
     ssize_t (*send)(int fd, const struct msghdr *message, int flags);
     int (*close)(int fd);
     int (*watch)(int epoll_fd, int fd, struct epoll_event *event); // EPOLL_CTL_ADD

@@ -39,7 +39,7 @@ static int gather_bytes(const struct send_progress *progress, struct iovec piece
     return count;
 }
 
-static void progress_advance(struct send_progress *progress, size_t sent)
+void send_progress_advance(struct send_progress *progress, size_t sent)
 {
     size_t prefix_left = sizeof progress->prefix - progress->prefix_sent;
     size_t of_prefix = sent < prefix_left ? sent : prefix_left;
@@ -58,6 +58,26 @@ static void progress_advance(struct send_progress *progress, size_t sent)
     }
 }
 
+bool send_progress_is_done(const struct send_progress *progress)
+{
+    return progress->piece == progress->list->count && progress->prefix_sent == sizeof progress->prefix;
+}
+
+struct view send_progress_bytes(const struct send_progress *progress)
+{
+    if (progress->prefix_sent < sizeof progress->prefix)
+        return view_of(progress->prefix + progress->prefix_sent, sizeof progress->prefix - progress->prefix_sent);
+    const struct send_piece *piece = &progress->list->pieces[progress->piece];
+    const uint8_t *bytes = piece->source == NULL ? piece->bytes + progress->piece_sent : NULL;
+    return (struct view){bytes, piece->size - progress->piece_sent};
+}
+
+ssize_t send_progress_read(const struct send_progress *progress, void *buffer, size_t size)
+{
+    struct send_source *source = progress->list->pieces[progress->piece].source;
+    return source->calls->read(source, buffer, (int64_t)progress->piece_sent, size);
+}
+
 // Sends the bytes or the part of a source that comes next. Returns how many bytes went out, or -errno.
 static ssize_t send_some(int fd, const struct send_progress *progress)
 {
@@ -73,10 +93,10 @@ static ssize_t send_some(int fd, const struct send_progress *progress)
                                       piece->size - progress->piece_sent);
 }
 
-static int plain_send(struct transport *transport, struct send_progress *progress)
+int transport_send_plain(struct transport *transport, struct send_progress *progress)
 {
     size_t total = 0;
-    while (progress->piece < progress->list->count || progress->prefix_sent < sizeof progress->prefix) {
+    while (!send_progress_is_done(progress)) {
         if (total >= FAIR_SHARE_BYTES)
             return TRANSPORT_AGAIN;
         ssize_t sent = send_some(transport->fd, progress);
@@ -84,7 +104,7 @@ static int plain_send(struct transport *transport, struct send_progress *progres
             return (int)sent;
         if (sent == 0)
             return -EIO; // a source that ended early
-        progress_advance(progress, (size_t)sent);
+        send_progress_advance(progress, (size_t)sent);
         total += (size_t)sent;
     }
     return 0;
@@ -96,7 +116,7 @@ static void plain_close(struct transport *transport)
     transport->fd = -1;
 }
 
-static const struct transport_calls plain_calls = {plain_receive, plain_send, plain_close};
+static const struct transport_calls plain_calls = {plain_receive, transport_send_plain, plain_close};
 
 void send_progress_start(struct send_progress *progress, const struct send_list *list)
 {
@@ -109,5 +129,5 @@ void send_progress_start(struct send_progress *progress, const struct send_list 
 
 void transport_init_plain(struct transport *transport, int fd)
 {
-    *transport = (struct transport){&plain_calls, fd};
+    *transport = (struct transport){.calls = &plain_calls, .fd = fd};
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What carries a connection's bytes: plain TCP, later TLS. Used by one thread at a time, whoever owns the connection
-// (net/connection.h); never blocks.
+// What carries a connection's bytes: plain TCP, or TLS (net/transport_tls.h). Used by one thread at a time, whoever
+// owns the connection (net/connection.h); never blocks.
 #ifndef NET_TRANSPORT_H
 #define NET_TRANSPORT_H
 
+#include "base/view.h"
 #include "net/send_list.h"
 
 #include <stdbool.h>
@@ -13,7 +14,8 @@
 
 struct transport {
     const struct transport_calls *calls;
-    int fd; // non-blocking
+    int fd;               // non-blocking
+    struct tls_link *tls; // NULL: plain
 };
 
 // How far an answer is: its size prefix, then the pieces of the list.
@@ -42,6 +44,20 @@ struct transport_calls {
 
 // The list must not change until it is sent.
 void send_progress_start(struct send_progress *progress, const struct send_list *list);
+
+bool send_progress_is_done(const struct send_progress *progress);
+
+// What comes next and lies in one place: bytes in memory, or (data is NULL) so many of a source. Not when it is done.
+struct view send_progress_bytes(const struct send_progress *progress);
+
+// Reads up to size bytes of the source that comes next. Returns how many, or -errno.
+ssize_t send_progress_read(const struct send_progress *progress, void *buffer, size_t size);
+
+// So many bytes more are sent.
+void send_progress_advance(struct send_progress *progress, size_t sent);
+
+// The send of a plain transport.
+int transport_send_plain(struct transport *transport, struct send_progress *progress);
 
 void transport_init_plain(struct transport *transport, int fd);
 
