@@ -9,6 +9,7 @@
 #include "net/poller.h"
 #include "net/protocol/api.h"
 #include "net/service.h"
+#include "net/transport_tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -60,6 +61,13 @@ struct connection *connection_create(struct service *service, struct poller *pol
     return connection;
 }
 
+void connection_set_principal(struct connection *connection, char *principal)
+{
+    assert(connection->principal == NULL);
+    connection->principal = principal;
+    connection->request.principal = principal;
+}
+
 struct memory_budget *connection_budget(const struct connection *connection)
 {
     struct service *service = connection->service;
@@ -84,6 +92,7 @@ void connection_destroy(struct connection **connection)
     buffer_pool_give_back(gone->service->buffers, gone->buffer);
     give_memory_back(gone);
     connection_limits_leave(&gone->service->limits, gone->request.listener, gone->request.peer_address);
+    free(gone->principal);
     free(gone);
 }
 
@@ -233,6 +242,16 @@ static bool take_memory(struct connection *connection, size_t size)
     return true;
 }
 
+static enum connection_result refuse_records(struct connection *connection)
+{
+    char *failure = transport_failure_reason(&connection->transport);
+    char *text = memory_format("what it sent is no TLS that can be read: %s", failure != NULL ? failure : "");
+    connection_log_refusal(connection, text);
+    free(text);
+    free(failure);
+    return CONNECTION_ENDED;
+}
+
 static enum connection_result receive_some(struct connection *connection, size_t need)
 {
     if (!request_queue_has_room(&connection->service->queue))
@@ -247,12 +266,22 @@ static enum connection_result receive_some(struct connection *connection, size_t
         connection->readable = false;
         return CONNECTION_WAITS;
     }
+    if (received == -EPROTO)
+        return refuse_records(connection);
     if (received <= 0)
         return CONNECTION_ENDED;
     connection->filled += (size_t)received;
     if (drained && !connection->hung_up)
         connection->readable = false;
     return CONNECTION_WAITS;
+}
+
+// Whether a plain connection begins as TLS does: with a record of a handshake.
+static bool is_hello(const struct connection *connection)
+{
+    const uint8_t *bytes = connection->buffer.bytes + connection->start;
+    return connection->transport.tls == NULL && bytes[0] == TLS_RECORD_HANDSHAKE &&
+           bytes[1] == TLS_RECORD_MAJOR_VERSION;
 }
 
 // Until a request is there or nothing more comes now.
@@ -263,6 +292,8 @@ static enum connection_result receive_request(struct connection *connection)
         size_t need = FRAME_PREFIX_SIZE, size_known = 0;
         if (have >= FRAME_PREFIX_SIZE) {
             int32_t size = read_size(connection->buffer.bytes + connection->start);
+            if (size > connection->service->request_size_max && is_hello(connection))
+                return refuse(connection, "it speaks TLS, and this listener does not", size);
             if (size < 0 || size > connection->service->request_size_max)
                 return refuse(connection, "it sent a length that no request may have", size);
             size_known = (size_t)size;

@@ -73,16 +73,20 @@ struct connection {
     struct memory_budget *budget; // what the frame's memory is taken from, held_size bytes; NULL: none is
     size_t held_size;
     struct send_progress progress;
+    char *principal; // NULL: nobody's
     struct request request;
 };
 
 // Takes over the socket. Owned by the caller, in phase RECEIVES, not watched. `peer` holds the listener and the peer's
-// address.
+// address. The poller may be set later, before it is given to it.
 struct connection *connection_create(struct service *service, struct poller *poller, struct transport transport,
                                      const struct request *peer);
 
 // By the owner, on the poll thread, with the request ended: closes and frees.
 void connection_destroy(struct connection **connection);
+
+// By the owner, before the first request: takes over the string.
+void connection_set_principal(struct connection *connection, char *principal);
 
 // Adds event bits. Returns true when the caller has become the owner.
 bool connection_claim(struct connection *connection, unsigned events);

@@ -4,17 +4,20 @@
 #include "base/logger.h"
 #include "base/memory.h"
 #include "net/connection.h"
+#include "net/handshaker.h"
 #include "net/poller.h"
 #include "net/server.h"
 #include "net/socket_calls.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -136,8 +139,20 @@ static int open_host(struct listener *listener, const struct server_config *conf
     return result;
 }
 
+static int create_handshakers(struct listener *listener, const struct server_config *config, struct tls_context *tls)
+{
+    size_t count = ((size_t)config->network_threads + 1) / 2;
+    listener->handshakers = memory_alloc_array(count, sizeof *listener->handshakers);
+    int result = 0;
+    while (result == 0 && listener->handshaker_count < count) {
+        struct handshaker *handshaker = &listener->handshakers[listener->handshaker_count++];
+        result = handshaker_init(handshaker, listener->service, listener->endpoint, tls);
+    }
+    return result;
+}
+
 int listener_open(struct listener *listener, struct service *service, struct endpoint *endpoint,
-                  const struct server_config *config, char **reason)
+                  const struct server_config *config, struct tls_context *tls, char **reason)
 {
     *listener = (struct listener){.service = service, .endpoint = endpoint, .stop_fd = -1};
     listener->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -148,7 +163,12 @@ int listener_open(struct listener *listener, struct service *service, struct end
         return result;
     }
     endpoint->port = port_of(listener->fds[0]);
-    return 0;
+    if (endpoint->security_protocol == SECURITY_PROTOCOL_PLAINTEXT)
+        return 0;
+    result = tls != NULL ? create_handshakers(listener, config, tls) : -EPROTONOSUPPORT;
+    if (result != 0)
+        *reason = memory_format("Listener %s cannot speak TLS: %s.", endpoint->listener_name, strerror(-result));
+    return result;
 }
 
 static void set_peer(struct request *request, const struct sockaddr_in6 *address)
@@ -175,10 +195,15 @@ static void take_connection(struct listener *listener, int fd, const struct sock
         socket_calls()->close(fd);
         return;
     }
-    struct poller *poller = &listener->pollers[listener->next_poller];
-    listener->next_poller = (listener->next_poller + 1) % listener->poller_count;
     struct transport transport;
     transport_init_plain(&transport, fd);
+    size_t next = listener->next++;
+    if (listener->handshaker_count > 0) {
+        handshaker_give(&listener->handshakers[next % listener->handshaker_count],
+                        connection_create(listener->service, NULL, transport, &peer));
+        return;
+    }
+    struct poller *poller = &listener->pollers[next % listener->poller_count];
     poller_give(poller, connection_create(listener->service, poller, transport, &peer));
 }
 
@@ -238,10 +263,24 @@ int listener_start(struct listener *listener, struct poller *pollers, size_t pol
 {
     listener->pollers = pollers;
     listener->poller_count = poller_count;
-    int result =
-        thread_start(&listener->thread, listener_main, listener, "acceptor-%s", listener->endpoint->listener_name);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < listener->handshaker_count; i++)
+        result = handshaker_start(&listener->handshakers[i], pollers, poller_count, (int)i);
+    if (result != 0)
+        return result;
+    result = thread_start(&listener->thread, listener_main, listener, "acceptor-%s", listener->endpoint->listener_name);
     listener->started = result == 0;
     return result;
+}
+
+void listener_replace_tls(struct listener *listener, struct tls_context *context)
+{
+    assert(listener->handshaker_count > 0);
+    struct tls_context *before = handshaker_share_context(&listener->handshakers[0]);
+    tls_context_take_ticket_keys(context, before);
+    tls_context_release(&before);
+    for (size_t i = 0; i < listener->handshaker_count; i++)
+        handshaker_replace_context(&listener->handshakers[i], context);
 }
 
 void listener_close(struct listener *listener)
@@ -252,6 +291,11 @@ void listener_close(struct listener *listener)
         listener->started = false;
     }
     close_sockets(listener);
+    for (size_t i = 0; i < listener->handshaker_count; i++)
+        handshaker_fini(&listener->handshakers[i]);
+    free(listener->handshakers);
+    listener->handshakers = NULL;
+    listener->handshaker_count = 0;
     if (listener->stop_fd >= 0)
         close(listener->stop_fd);
     listener->stop_fd = -1;

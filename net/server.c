@@ -17,6 +17,7 @@
 
 // What waits in the pool of receive buffers for reuse, at most.
 #define BUFFERS_KEPT_SIZE_MAX ((size_t)8 * 1024 * 1024)
+#define HANDSHAKE_DEFAULT_MS_MAX 10000
 #define REQUEST_ARENA_DEFAULT_MAX ((size_t)128 * 1024 * 1024)
 
 // Confined to the thread that opens, starts and stops it, but for the service.
@@ -79,6 +80,9 @@ static int service_init(struct server *server, const struct server_config *confi
     service->request_arena_max = config->request_arena_max > 0 ? config->request_arena_max : REQUEST_ARENA_DEFAULT_MAX;
     service->idle_ms_max = config->idle_ms_max;
     service->is_quick = config->is_quick;
+    service->handshake_ms_max = config->handshake_ms_max > 0 ? config->handshake_ms_max : HANDSHAKE_DEFAULT_MS_MAX;
+    service->principal = config->principal;
+    service->principal_context = config->principal_context;
     service->first_request_ms_max = config->first_request_ms_max;
     memory_budget_init(&service->queued_memory,
                        config->queued_request_bytes_max > 0 ? config->queued_request_bytes_max : -1, wake_pollers,
@@ -97,7 +101,8 @@ static int open_listeners(struct server *server, const struct server_config *con
     for (size_t i = 0; i < server->endpoints.count; i++) {
         struct endpoint *endpoint = &server->endpoints.items[i];
         struct listener *listener = &server->listeners[server->listener_count++];
-        int result = listener_open(listener, &server->service, endpoint, config, reason);
+        struct tls_context *tls = config->tls_contexts != NULL ? config->tls_contexts[i] : NULL;
+        int result = listener_open(listener, &server->service, endpoint, config, tls, reason);
         if (result != 0)
             return result;
     }
@@ -154,6 +159,14 @@ int server_start(struct server *server, void (*handle)(void *context, struct req
         result = listener_start(&server->listeners[i], &server->pollers[i * server->pollers_per_listener],
                                 server->pollers_per_listener);
     return result;
+}
+
+void server_replace_tls(struct server *server, const char *listener_name, struct tls_context *context)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (strcasecmp(server->endpoints.items[i].listener_name, listener_name) == 0)
+            listener_replace_tls(&server->listeners[i], context);
+    }
 }
 
 int server_set_limits(struct server *server, const struct server_limits *limits, char **reason)

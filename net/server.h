@@ -43,6 +43,7 @@ struct server_config {
     int listen_backlog;                // socket.listen.backlog.size
     int64_t idle_ms_max;               // connections.max.idle.ms, -1: never closed
     struct server_limits limits;
+    int64_t handshake_ms_max;         // how long a TLS handshake may take; 0: 10 s
     int64_t queued_request_bytes_max; // queued.max.request.bytes, -1: no limit
     int64_t first_request_ms_max;     // how long a peer may take for the frame of its first request, once it has begun;
                                       // 0: 30 s and a second for each 16 kB of it

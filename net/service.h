@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+struct endpoint;
 struct request;
 
 enum service_stop {
@@ -21,7 +22,10 @@ enum service_stop {
 struct service {
     int32_t request_size_max;
     size_t request_arena_max;
-    int64_t idle_ms_max;          // -1: never
+    int64_t idle_ms_max;      // -1: never
+    int64_t handshake_ms_max; // what a TLS handshake may take
+    char *(*principal)(void *context, const struct endpoint *listener, const char *distinguished_name, char **reason);
+    void *principal_context;
     int64_t first_request_ms_max; // as in struct server_config
     void (*handle)(void *context, struct request *request);
     void *handle_context;
