@@ -183,6 +183,9 @@ static void begin(struct handshaker *handshaker, struct connection *connection, 
         else
             refuse(connection, "there is no memory for its TLS handshake");
     } else if (why != NULL && why[0] != '\0') {
+        char taken[HELLO_AWAITED_SIZE_MAX]; // closing with bytes unread would be a reset
+        ssize_t ignored = recv(fd, taken, sizeof taken, 0);
+        (void)ignored;
         refuse(connection, why);
     } else if (why != NULL || hung_up) {
         end_handshake(connection); // it has said nothing, like the probe of a load balancer

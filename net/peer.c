@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "net/dial.h"
 #include "net/protocol/api.h"
-#include "net/transport.h"
+#include "net/transport_tls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -35,6 +35,7 @@ struct pending {
 
 struct peer {
     char *address, *client_id;
+    char *tls_failure; // words, or NULL
     struct transport transport;
     int interrupt_fd; // an eventfd; readable once interrupted
     int error;        // of the first failure; every later call gives it again
@@ -76,16 +77,45 @@ static int wait_ready(const struct peer *peer, short events, int64_t deadline_ms
 // After a failure the two ends no longer agree on what is under way.
 static int fail(struct peer *peer, int error)
 {
-    if (peer->error == 0)
-        peer->error = error == -EPIPE ? -ECONNRESET : error;
+    if (peer->error != 0)
+        return peer->error;
+    peer->error = error == -EPIPE ? -ECONNRESET : error;
+    if (error == -EPROTO)
+        peer->tls_failure = transport_failure_reason(&peer->transport);
     return peer->error;
+}
+
+const char *peer_tls_failure(const struct peer *peer)
+{
+    return peer->tls_failure;
+}
+
+// From a connected socket to one with TLS, which then owns the socket.
+static int secure(struct peer *peer, const struct peer_config *config, int64_t deadline_ms, char **reason)
+{
+    int result = transport_init_tls(&peer->transport, peer->transport.fd, config->tls, config->host);
+    if (result != 0)
+        return result;
+    char *why = NULL;
+    do {
+        short events;
+        result = transport_shake_hands(&peer->transport, &events, &why);
+        if (result == -EAGAIN && (result = wait_ready(peer, events, deadline_ms)) == 0)
+            result = -EAGAIN;
+    } while (result == -EAGAIN);
+    if (reason != NULL)
+        *reason = why;
+    else
+        free(why);
+    return result;
 }
 
 int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct peer **peer, char **reason)
 {
     if (reason != NULL)
         *reason = NULL;
-    if (config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT)
+    bool is_secure = config->security_protocol == SECURITY_PROTOCOL_SSL && config->tls != NULL;
+    if (!is_secure && config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT)
         return -EPROTONOSUPPORT;
     int fd = dial(config, deadline_ms);
     if (fd < 0)
@@ -107,8 +137,12 @@ int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct p
         config->response_size_max > 0 ? config->response_size_max : RESPONSE_SIZE_MAX_DEFAULT;
     for (int i = 0; i < API_KEYS_MAX; i++)
         connected->versions[i].max = -1;
-    *peer = connected;
-    return 0;
+    int result = is_secure ? secure(connected, config, deadline_ms, reason) : 0;
+    if (result != 0)
+        peer_destroy(&connected);
+    else
+        *peer = connected;
+    return result;
 }
 
 void peer_destroy(struct peer **peer)
@@ -122,6 +156,7 @@ void peer_destroy(struct peer **peer)
     array_fini(&gone->pending);
     array_fini(&gone->received);
     free(gone->address);
+    free(gone->tls_failure);
     free(gone->client_id);
     free(gone);
 }

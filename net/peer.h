@@ -60,6 +60,10 @@ int peer_negotiate(struct peer *peer, int64_t deadline_ms) __attribute__((warn_u
 // The highest version of the API between the two that the broker speaks by peer_negotiate; -1 if there is none.
 int16_t peer_version(const struct peer *peer, int16_t api_key, int16_t version_min, int16_t version_max);
 
+// After -EPROTO: what was wrong with TLS, in words. With TLS 1.3 a broker that does not accept our certificate says so
+// only after the handshake, when the first answer is awaited. NULL when it was not TLS; lives as long as the peer.
+const char *peer_tls_failure(const struct peer *peer);
+
 // What the connection goes to, "host:port", for messages.
 const char *peer_address(const struct peer *peer);
 
