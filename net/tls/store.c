@@ -49,7 +49,7 @@ int store_refuse(struct store_reading *reading, int error, const char *format, .
 
 const char *store_library_reason(void)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
     return reason != NULL ? reason : "no reason given";
 }
 

@@ -53,7 +53,7 @@ void store_fini(struct store *store);
 int store_refuse(struct store_reading *reading, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4), warn_unused_result));
 
-// The latest of OpenSSL's errors in words; valid until the next call to OpenSSL.
+// The first of OpenSSL's errors that wait, in words: the later ones say where it was noticed. Constant text.
 const char *store_library_reason(void);
 
 // Opens an encrypted PKCS#8 key, with at most the iterations allowed. Of `what` the reason speaks.

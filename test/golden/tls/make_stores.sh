@@ -71,6 +71,13 @@ export_store -passout pass: -legacy -out openssl-legacy-empty-password.p12
 export_store -passout pass:$store -keypbe NONE -certpbe NONE -out openssl-plain.p12
 export_store -passout pass:$store -iter 5000001 -nomac -out openssl-iterations.p12
 export_store -passout "pass:$(printf 'p\303\244ssw\303\266rd\342\202\254\360\237\224\221')" -out openssl-beyond-ascii.p12
+# Small and quick to open, for tests that open them thousands of times.
+quick() { quietly openssl pkcs12 -export -name quick -inkey "$work/broker-ec.key" -in "$work/broker-ec.crt" -iter 1 -passout pass:$store "$@"; }
+quick -out quick.p12
+quick -nomac -out quick-nomac.p12
+quick -nomac -legacy -out quick-legacy-nomac.p12
+quick -nomac -keypbe NONE -certpbe NONE -out quick-plain-nomac.p12
+quietly openssl pkcs8 -topk8 -in "$work/broker-ec.key" -passout pass:$key -v2 aes-256-cbc -iter 1 -out quick-key-encrypted.pem
 quietly openssl pkcs12 -export -nokeys -in "$work/root.crt" -passout pass:$store -out openssl-trust.p12
 quietly openssl x509 -in "$work/root.crt" -outform DER -out root.der
 
