@@ -217,7 +217,11 @@ static bool set_host(SSL *ssl, const char *host, bool is_verified)
     bool is_address = address != NULL;
     ASN1_OCTET_STRING_free(address);
     ERR_clear_error();
-    if (!is_address && SSL_set_tlsext_host_name(ssl, host) != 1)
+    // The macro takes the const off.
+    char *name = memory_copy_string(host);
+    bool is_named = is_address || SSL_set_tlsext_host_name(ssl, name) == 1;
+    free(name);
+    if (!is_named)
         return false;
     if (!is_verified)
         return true;
