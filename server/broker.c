@@ -3,7 +3,7 @@
 //
 //   1. configuration, clock of deadlines, background threads
 //   2. log directories: locked, so that no other process uses them or the session that is kept in them
-//   3. ZooKeeper session, cluster id, broker id, overrides of configuration
+//   3. ZooKeeper session, cluster id, broker id, overrides of configuration; keys and certificates of TLS listeners
 //   4. logs: loaded, recovered after a crash
 //   5. listeners: bound, so that ports are known and clients queue up, but nobody is served yet
 //   6. registration in ZooKeeper
@@ -28,6 +28,7 @@
 #include "server/readiness.h"
 #include "server/replica/replica_manager.h"
 #include "server/scheduler.h"
+#include "server/security/tls_listeners.h"
 #include "zk/session.h"
 
 #include <signal.h>
@@ -142,6 +143,7 @@ static bool create_parts(struct broker *broker)
     broker->config_changes = config_changes_create(broker);
     config_observe(broker->config, background_threads_changed, broker);
     broker_follow_limits(broker);
+    config_observe(broker->config, tls_listeners_apply, broker->tls_listeners);
     return true;
 }
 
@@ -164,7 +166,7 @@ LOG_JOB(expire_producers, log_manager_expire_producers(logs, clock_now_ms()))
 
 static void schedule_jobs(struct broker *broker)
 {
-    enum { RUN_DELAYED_MS = 1000 };
+    enum { RUN_DELAYED_MS = 1000, CERTIFICATE_CHECK_MS = 1000 };
     const struct config *config = broker->config;
     struct scheduler *scheduler = broker->scheduler;
     int64_t initial_ms = config_integer(config, OPTION_LOG_INITIAL_TASK_DELAY_MS);
@@ -182,6 +184,9 @@ static void schedule_jobs(struct broker *broker)
     scheduler_repeat(scheduler, "high watermark checkpoint", checkpoint_high_watermarks, broker, high_watermark_ms,
                      high_watermark_ms);
     scheduler_repeat(scheduler, "producer expiry", expire_producers, broker, producers_ms, producers_ms);
+    if (tls_listeners_contexts(broker->tls_listeners) != NULL)
+        scheduler_repeat(scheduler, "certificates", tls_listeners_check_files, broker->tls_listeners,
+                         CERTIFICATE_CHECK_MS, CERTIFICATE_CHECK_MS);
     scheduler_run_after(scheduler, "advertised names", broker_check_advertised, broker, 0);
 }
 
@@ -190,7 +195,7 @@ static bool open_parts(struct broker *broker)
     struct log_identity stored;
     return start_threads(broker) && open_directories(broker, &stored) && broker_check_stored_id(broker, &stored) &&
            broker_open_session(broker) && broker_identify(broker, &stored) && broker_read_configs(broker) &&
-           load_logs(broker) && broker_open_listeners(broker) && create_parts(broker);
+           broker_open_tls(broker) && load_logs(broker) && broker_open_listeners(broker) && create_parts(broker);
 }
 
 struct broker *broker_open(const struct properties *settings)
@@ -241,6 +246,7 @@ static void stop_parts(struct broker *broker)
         replica_manager_stop(broker->replica_manager);
     if (broker->started_count < 2)
         return;
+    tls_listeners_publish(broker->tls_listeners, NULL);
     size_t unanswered = server_stop(broker->server, clock_monotonic_ms() + ANSWER_MS_MAX);
     if (unanswered > 0)
         logger_warn("%zu requests were not answered within %d ms.", unanswered, ANSWER_MS_MAX);

@@ -24,6 +24,7 @@ struct replica_manager;
 struct scheduler;
 struct server;
 struct timer;
+struct tls_listeners;
 struct zk_session;
 struct zk_session_file;
 
@@ -40,6 +41,7 @@ struct broker {
     struct log_manager *log_manager;
     struct replica_manager *replica_manager;
     struct group_coordinator *group_coordinator;
+    struct tls_listeners *tls_listeners;
     struct server *server;
     const struct endpoint_list *advertised_listeners; // with real ports
     struct registration *registration;

@@ -7,6 +7,7 @@
 #include "server/broker.h"
 #include "server/broker_parts.h"
 #include "server/config/config.h"
+#include "server/security/tls_listeners.h"
 
 #include <netdb.h>
 #include <stdlib.h>
@@ -127,6 +128,16 @@ void broker_follow_limits(struct broker *broker)
     limits_changed(broker); // what ZooKeeper said before anybody followed
 }
 
+bool broker_open_tls(struct broker *broker)
+{
+    char *reason = NULL;
+    broker->tls_listeners = tls_listeners_create(broker->config, &reason);
+    if (broker->tls_listeners == NULL)
+        logger_fatal("%s", reason);
+    free(reason);
+    return broker->tls_listeners != NULL;
+}
+
 bool broker_open_listeners(struct broker *broker)
 {
     const struct config *config = broker->config;
@@ -147,6 +158,9 @@ bool broker_open_listeners(struct broker *broker)
     struct listener_limits *listeners;
     char *overrides;
     read_limits(config, &settings.limits, &overrides, &listeners);
+    settings.tls_contexts = tls_listeners_contexts(broker->tls_listeners);
+    settings.principal = tls_listeners_principal;
+    settings.principal_context = broker->tls_listeners;
     char *reason = NULL;
     int result = server_open(&settings, &broker->server, &reason);
     free(overrides);
@@ -157,6 +171,7 @@ bool broker_open_listeners(struct broker *broker)
         return false;
     }
     advertise(broker);
+    tls_listeners_publish(broker->tls_listeners, broker->server);
     return true;
 }
 
@@ -175,6 +190,7 @@ void broker_check_advertised(void *context)
 void broker_close_listeners(struct broker *broker)
 {
     server_destroy(&broker->server);
+    tls_listeners_destroy(&broker->tls_listeners);
     if (broker->advertised_listeners == NULL)
         return;
     union {

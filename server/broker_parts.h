@@ -21,6 +21,9 @@ bool broker_check_stored_id(struct broker *broker, const struct log_identity *st
 
 // ---- Endpoints (server/broker_endpoints.c)
 
+// Loads what the listeners with TLS need.
+bool broker_open_tls(struct broker *broker);
+
 // Opens the listeners and works out what is advertised. Nobody is served yet.
 bool broker_open_listeners(struct broker *broker);
 

@@ -7,6 +7,7 @@
 #include "server/broker_parts.h"
 #include "server/config/config.h"
 #include "server/controller/config_changes.h"
+#include "server/controller/config_znodes.h"
 #include "server/controller/controller.h"
 #include "server/readiness.h"
 #include "zk/paths.h"
@@ -15,6 +16,7 @@
 #include "zk/znodes.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { READ_BYTES_MAX = 256 * 1024 * 1024, PATHS_PER_READ = 1000 };
@@ -106,6 +108,20 @@ static void read_entries(struct arena *arena, const char *path, const struct zk_
                     zk_result_name(result));
 }
 
+// Passwords that were encrypted by the former secret: the secret may go once they are written.
+static void write_renewed(struct broker *broker, const struct properties *entries)
+{
+    char *entity_path = memory_format("brokers/%d", broker->id);
+    enum zk_result result = config_znode_write(broker->zk, entity_path, entries);
+    if (result == ZK_OK)
+        logger_info("Passwords of %s were encrypted by password.encoder.old.secret: now they are by the new one",
+                    entity_path);
+    else
+        logger_error("Passwords of %s stay encrypted by password.encoder.old.secret, which must be kept: %s",
+                     entity_path, zk_result_name(result));
+    free(entity_path);
+}
+
 static enum zk_result read_broker_configs(struct broker *broker)
 {
     struct arena arena;
@@ -116,6 +132,9 @@ static enum zk_result read_broker_configs(struct broker *broker)
     for (int i = 0; result == ZK_OK && i < 2; i++) {
         struct properties entries = {0};
         read_entries(&arena, paths[i], &data[i], &entries);
+        if (i == 1 && config_renew_passwords(broker->config, &entries))
+            write_renewed(broker, &entries);
+        config_decode_passwords(broker->config, &entries);
         if (entries.count > 0)
             config_set_broker(broker->config, &entries, i == 0);
         properties_fini(&entries);

@@ -86,7 +86,8 @@ static void fill_synonyms(struct description *description, struct describe_confi
     }
     for (size_t i = 0; i < synonyms->count; i++) {
         struct describe_configs_response_synonym *to = &row->synonyms.items[row->synonyms.count++];
-        to->name = view_of_string(synonyms->items[i].name);
+        to->name = view_copy(&description->request->arena, view_of_string(synonyms->items[i].name));
+        description->is_complete &= !view_is_null(to->name);
         to->source = (int8_t)synonyms->items[i].source;
         to->value = VIEW_NULL;
         if (!row->is_sensitive)
@@ -166,6 +167,25 @@ static void describe_broker_option(struct description *description, enum option 
     config_synonyms_fini(&synonyms);
 }
 
+// A key of one listener. As in Apache Kafka it is called read-only, though an admin may change some of them.
+static void describe_listener_key(struct description *description, const struct property *property, bool defaults_only)
+{
+    enum option option;
+    if (!is_wanted(description, property->key) || !config_listener_key_option(property->key, &option))
+        return;
+    struct describe_configs_response_config *row = add_row(description);
+    fill_row(description, row, option);
+    row->name = keep(description, memory_copy_string(property->key));
+    row->documentation = VIEW_NULL;
+    row->read_only = true;
+    if (!row->is_sensitive)
+        row->value = keep(description, memory_copy_string(property->value));
+    struct config_synonyms synonyms = {0};
+    config_synonyms_of_listener_key(description->broker->config, property->key, option, defaults_only, &synonyms);
+    fill_synonyms(description, row, &synonyms);
+    config_synonyms_fini(&synonyms);
+}
+
 // A key of the file that no table has: nobody knows whether it is secret, so it is treated as such.
 static void describe_unknown(struct description *description, const struct property *property)
 {
@@ -183,8 +203,12 @@ static void describe_unknown(struct description *description, const struct prope
 static bool describe_all_of_broker(struct description *description)
 {
     const struct properties *unknown = config_unknown(description->broker->config);
-    if (!alloc_rows(description, OPTION_COUNT + unknown->count))
+    struct properties of_listeners = {0};
+    config_copy_listener_keys(description->broker->config, false, &of_listeners);
+    if (!alloc_rows(description, OPTION_COUNT + unknown->count + of_listeners.count)) {
+        properties_fini(&of_listeners);
         return false;
+    }
     for (int i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = option_row((enum option)i);
         if (row->scope == OPTION_SCOPE_BROKER && !row->internal && is_wanted(description, row->name))
@@ -194,14 +218,24 @@ static bool describe_all_of_broker(struct description *description)
         if (is_wanted(description, unknown->items[i].key))
             describe_unknown(description, &unknown->items[i]);
     }
+    for (size_t i = 0; i < of_listeners.count; i++)
+        describe_listener_key(description, &of_listeners.items[i], false);
+    properties_fini(&of_listeners);
     return description->is_complete;
 }
 
 // The empty name stands for what is set for all brokers at run time.
 static bool describe_cluster_defaults(struct description *description)
 {
-    if (!alloc_rows(description, OPTION_COUNT))
+    struct properties of_listeners = {0};
+    config_copy_listener_keys(description->broker->config, true, &of_listeners);
+    if (!alloc_rows(description, OPTION_COUNT + of_listeners.count)) {
+        properties_fini(&of_listeners);
         return false;
+    }
+    for (size_t i = 0; i < of_listeners.count; i++)
+        describe_listener_key(description, &of_listeners.items[i], true);
+    properties_fini(&of_listeners);
     for (int i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = option_row((enum option)i);
         char *value = NULL;

@@ -48,8 +48,10 @@ static char *read_values(struct config *config)
     for (size_t i = 0; i < config->file.count; i++) {
         const struct property *property = &config->file.items[i];
         enum option option;
+        struct view listener;
         if (!option_find(OPTION_SCOPE_BROKER, view_of_string(property->key), &option)) {
-            properties_set(&config->unknown, property->key, property->value);
+            if (!config_listener_key_parse(property->key, &listener, &option))
+                properties_set(&config->unknown, property->key, property->value);
             continue;
         }
         if (is_unset(option, property->value))
@@ -252,19 +254,23 @@ const struct properties *config_unknown(const struct config *config)
     return &config->unknown;
 }
 
-bool config_value_of_source(const struct config *config, enum config_source source, enum option option, char **value)
+bool config_key_of_source(const struct config *config, enum config_source source, const char *key, char **value)
 {
-    const struct option_row *row = option_row(option);
-    if (source == CONFIG_SOURCE_DEFAULT) {
-        *value = row->default_value ? memory_copy_string(row->default_value) : NULL;
-        return row->default_value != NULL;
-    }
     const struct properties *properties = source == CONFIG_SOURCE_BROKER           ? &config->of_broker
                                           : source == CONFIG_SOURCE_BROKER_DEFAULT ? &config->of_cluster
                                                                                    : &config->file;
     lock_acquire(config_lock(config));
-    const char *found = properties_get(properties, row->name);
+    const char *found = source == CONFIG_SOURCE_DEFAULT ? NULL : properties_get(properties, key);
     *value = found ? memory_copy_string(found) : NULL;
     lock_release(config_lock(config));
     return found != NULL;
+}
+
+bool config_value_of_source(const struct config *config, enum config_source source, enum option option, char **value)
+{
+    const struct option_row *row = option_row(option);
+    if (source != CONFIG_SOURCE_DEFAULT)
+        return config_key_of_source(config, source, row->name, value);
+    *value = row->default_value ? memory_copy_string(row->default_value) : NULL;
+    return row->default_value != NULL;
 }

@@ -76,9 +76,21 @@ void config_copy_topic(const struct config *config, struct view topic, struct pr
 // words: a key that cannot be changed so, a bad value, a key that is refused.
 char *config_check_broker(const struct config *config, const struct properties *overrides, bool cluster_wide);
 
-// Replaces what ZooKeeper says for this broker, or for all. Bad values are left out and warned about. Then calls the
-// observers. Not called by two threads at once.
+// Replaces what ZooKeeper says (passwords decoded) for this broker, or for all. Bad values are left out and warned
+// about. Then calls the observers. Not called by two threads at once.
 void config_set_broker(struct config *config, const struct properties *overrides, bool cluster_wide);
+
+// Passwords among overrides of ZooKeeper's, which Apache Kafka keeps encrypted there by password.encoder.secret: made
+// readable; those that cannot be are left out, with an error in the log.
+void config_decode_passwords(const struct config *config, struct properties *overrides);
+
+// Encrypts them. Returns NULL, or a new text for people in Kafka's words when there is no secret.
+char *config_encode_passwords(const struct config *config, struct properties *overrides)
+    __attribute__((warn_unused_result));
+
+// Encrypts with password.encoder.secret what was encrypted with password.encoder.old.secret; false when there is
+// nothing of the kind.
+bool config_renew_passwords(const struct config *config, struct properties *overrides);
 
 // changed(context) is called after each config_set_broker that changed a value, on its thread, without locks. For the
 // life of the configuration; not once there are concurrent changes.
@@ -103,6 +115,14 @@ char *config_topic_value(const struct config *config, const struct properties *o
 
 // What one source says of a broker's option: false if nothing; else *value is a new string or NULL for null.
 bool config_value_of_source(const struct config *config, enum config_source source, enum option option, char **value);
+
+// The same by a key's name, known or not; nothing by default.
+bool config_key_of_source(const struct config *config, enum config_source source, const char *key, char **value);
+
+// Adds the keys listener.name.NAME.KEY that are set somewhere (cluster_wide: for all brokers at run time) and the
+// values in force. The KEY of one of them is an option: false for other keys.
+void config_copy_listener_keys(const struct config *config, bool cluster_wide, struct properties *keys);
+bool config_listener_key_option(const char *key, enum option *option);
 
 // Keys of the file that no row of the table has, in order; they live as long as the configuration.
 const struct properties *config_unknown(const struct config *config);

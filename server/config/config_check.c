@@ -140,6 +140,8 @@ char *config_check_file(const struct config *config)
     message = check_minimum(config);
     if (message == NULL)
         message = config_check_listener_keys(config);
+    if (message == NULL)
+        message = config_check_encoder(config);
     if (message != NULL)
         return message;
     int64_t acks = config->values[OPTION_OFFSETS_COMMIT_REQUIRED_ACKS].value.integer;

@@ -88,6 +88,9 @@ char *config_check_named(const char *key, enum option option, const char *value)
 char *config_check_listener_keys(const struct config *config);
 void config_warn_of_listener_key(const struct config *config, const char *key, struct view name, enum option option);
 
+// Whether passwords for ZooKeeper could be encoded. Returns NULL, or a new text for people.
+char *config_check_encoder(const struct config *config);
+
 // Sets the listeners and what depends on them. Returns NULL, or a new text for people.
 char *config_derive_listeners(struct config *config);
 

@@ -76,6 +76,32 @@ char *config_listener_string(const struct config *config, const struct propertie
     return string;
 }
 
+static void add_listener_keys(const struct properties *from, struct properties *keys)
+{
+    enum option option;
+    for (size_t i = 0; i < from->count; i++) {
+        if (config_listener_key_option(from->items[i].key, &option))
+            properties_set(keys, from->items[i].key, from->items[i].value);
+    }
+}
+
+void config_copy_listener_keys(const struct config *config, bool cluster_wide, struct properties *keys)
+{
+    lock_acquire(config_lock(config));
+    if (!cluster_wide)
+        add_listener_keys(&config->file, keys);
+    add_listener_keys(&config->of_cluster, keys);
+    if (!cluster_wide)
+        add_listener_keys(&config->of_broker, keys);
+    lock_release(config_lock(config));
+}
+
+bool config_listener_key_option(const char *key, enum option *option)
+{
+    struct view listener;
+    return config_listener_key_parse(key, &listener, option);
+}
+
 char *config_check_named(const char *key, enum option option, const char *value)
 {
     // Nothing unsets a value that the broker's key has.

@@ -61,11 +61,25 @@ static void add_source(const struct config *config, enum config_source source, e
         config_synonyms_add(synonyms, name, source, value);
 }
 
+static const enum config_source sources[] = {CONFIG_SOURCE_BROKER, CONFIG_SOURCE_BROKER_DEFAULT, CONFIG_SOURCE_FILE,
+                                             CONFIG_SOURCE_DEFAULT};
+
+void config_synonyms_of_listener_key(const struct config *config, const char *key, enum option option,
+                                     bool cluster_wide, struct config_synonyms *synonyms)
+{
+    char *value;
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        if (cluster_wide && sources[i] != CONFIG_SOURCE_BROKER_DEFAULT)
+            continue;
+        if (config_key_of_source(config, sources[i], key, &value))
+            config_synonyms_add(synonyms, key, sources[i], value);
+        add_source(config, sources[i], option, key, synonyms);
+    }
+}
+
 void config_synonyms_of_broker(const struct config *config, enum option option, bool cluster_wide,
                                struct config_synonyms *synonyms)
 {
-    static const enum config_source sources[] = {CONFIG_SOURCE_BROKER, CONFIG_SOURCE_BROKER_DEFAULT, CONFIG_SOURCE_FILE,
-                                                 CONFIG_SOURCE_DEFAULT};
     const char *described = option_row(option)->name;
     size_t count;
     const enum option *options = family(option, &count);

@@ -24,6 +24,9 @@ void config_synonyms_fini(struct config_synonyms *synonyms);
 // cluster_wide: only what is set for all brokers at run time.
 void config_synonyms_of_broker(const struct config *config, enum option option, bool cluster_wide,
                                struct config_synonyms *synonyms);
+// Of listener.name.NAME.KEY, and behind it of KEY.
+void config_synonyms_of_listener_key(const struct config *config, const char *key, enum option option,
+                                     bool cluster_wide, struct config_synonyms *synonyms);
 void config_synonyms_of_topic(const struct config *config, enum option option, const struct properties *overrides,
                               struct config_synonyms *synonyms);
 

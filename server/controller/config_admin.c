@@ -9,6 +9,7 @@
 #include "server/config/config.h"
 #include "server/controller/config_znodes.h"
 #include "server/metadata_cache.h"
+#include "server/security/tls_listeners.h"
 #include "zk/paths.h"
 #include "zk/znodes.h"
 
@@ -195,6 +196,8 @@ static void collect_overrides(struct broker *broker, struct arena *arena, const 
         if (result != ZK_OK)
             fail(resource, zk_result_to_kafka_error(result),
                  arena_format(arena, "ZooKeeper could not be read: %s", zk_result_name(result)));
+        if (resource->type == CONFIG_RESOURCE_BROKER)
+            config_decode_passwords(broker->config, overrides);
     }
     for (int32_t i = 0; i < resource->change_count && resource->error == KAFKA_NONE; i++) {
         char *message = config_change_apply(&resource->changes[i], scope, overrides);
@@ -210,6 +213,8 @@ static void check_values(struct broker *broker, struct arena *arena, struct conf
     char *message = NULL;
     if (resource->type == CONFIG_RESOURCE_BROKER) {
         message = config_check_broker(broker->config, overrides, resource->name.size == 0);
+        if (message == NULL && resource->name.size > 0)
+            message = tls_listeners_check_change(broker->tls_listeners, overrides);
     } else if (!topic_is_known(broker, resource->name)) {
         fail(resource, KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
              arena_format(arena, "The topic '%.*s' does not exist.", VIEW_ARGS(resource->name)));
@@ -219,6 +224,22 @@ static void check_values(struct broker *broker, struct arena *arena, struct conf
     }
     if (message != NULL)
         fail_by_values(arena, resource, message);
+}
+
+// A broker's files are loaded again when they have changed, though the keys have not; passwords become what is written.
+static void prepare_broker(struct broker *broker, struct arena *arena, struct config_resource *resource,
+                           struct properties *overrides)
+{
+    char *message = NULL;
+    if (resource->name.size > 0)
+        message = tls_listeners_reload(broker->tls_listeners, overrides);
+    if (message == NULL)
+        message = config_encode_passwords(broker->config, overrides);
+    if (message != NULL)
+        fail(resource, KAFKA_INVALID_CONFIG,
+             arena_format(arena, "Invalid config value for resource ConfigResource(type=BROKER, name='%.*s'): %s",
+                          VIEW_ARGS(resource->name), message));
+    free(message);
 }
 
 static void write_overrides(struct broker *broker, struct arena *arena, const char *entity_path,
@@ -253,6 +274,8 @@ static void alter(struct broker *broker, struct arena *arena, struct config_reso
         collect_overrides(broker, arena, entity_path, resource, &overrides);
     if (resource->error == KAFKA_NONE)
         check_values(broker, arena, resource, &overrides);
+    if (resource->error == KAFKA_NONE && !validate_only && resource->type == CONFIG_RESOURCE_BROKER)
+        prepare_broker(broker, arena, resource, &overrides);
     if (resource->error == KAFKA_NONE && !validate_only)
         write_overrides(broker, arena, entity_path, resource, &overrides);
     if (resource->error != KAFKA_NONE)

@@ -78,6 +78,7 @@ static void apply_broker(struct broker *broker, const char *entity_path, bool cl
     enum zk_result result = config_znode_read(broker->zk, entity_path, &overrides);
     bool was_unclean = config_boolean(broker->config, OPTION_UNCLEAN_LEADER_ELECTION_ENABLE);
     if (result == ZK_OK) {
+        config_decode_passwords(broker->config, &overrides);
         config_set_broker(broker->config, &overrides, cluster_wide);
         apply_to_all_topics(broker);
         if (!was_unclean && config_boolean(broker->config, OPTION_UNCLEAN_LEADER_ELECTION_ENABLE))

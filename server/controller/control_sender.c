@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "net/peer.h"
+#include "server/security/tls_listeners.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,21 +73,27 @@ static bool wait_before_retry(struct control_sender *sender)
     return !is_stopped;
 }
 
-static int connect_peer(struct control_sender *sender, struct peer **peer)
+// The reason: a new string, or NULL.
+static int connect_peer(struct control_sender *sender, struct peer **peer, char **reason)
 {
+    struct tls_context *tls = NULL;
+    if (sender->config.security_protocol == SECURITY_PROTOCOL_SSL)
+        tls = tls_listeners_client_context(sender->config.tls_listeners);
     const struct peer_config config = {.host = sender->host,
                                        .port = sender->config.port,
                                        .security_protocol = (enum security_protocol)sender->config.security_protocol,
+                                       .tls = tls,
                                        .client_id = sender->client_id};
-    int error = peer_connect(&config, clock_monotonic_ms() + CONNECT_TIMEOUT_MS, peer, NULL);
+    int error = peer_connect(&config, clock_monotonic_ms() + CONNECT_TIMEOUT_MS, peer, reason);
+    tls_context_release(&tls);
     return error == 0 && !set_peer(sender, *peer) ? -ECANCELED : error;
 }
 
 // One try; connects when there is no connection.
 static int call(struct control_sender *sender, struct peer **peer, struct control_request *request,
-                const void **response)
+                const void **response, char **reason)
 {
-    int error = *peer == NULL ? connect_peer(sender, peer) : 0;
+    int error = *peer == NULL ? connect_peer(sender, peer, reason) : 0;
     if (error == 0)
         error = peer_call(*peer, request->api_key, request->api_version, request->message, &request->arena, response,
                           clock_monotonic_ms() + sender->config.request_timeout_ms);
@@ -105,14 +112,16 @@ static void run_sender(void *context)
         const void *response = NULL;
         bool is_running = true;
         for (bool is_first = true; is_running; is_first = false) {
-            int error = call(sender, &peer, request, &response);
+            char *reason = NULL;
+            int error = call(sender, &peer, request, &response, &reason);
             if (error == 0)
                 break;
             is_running = wait_before_retry(sender);
             if (is_running && is_first)
                 logger_warn("Broker %d at %s:%d does not answer the controller's request %d, which is repeated: %s",
                             sender->config.broker_id, sender->host, sender->config.port, request->api_key,
-                            strerror(-error));
+                            reason ? reason : strerror(-error));
+            free(reason);
         }
         if (is_running)
             sender->config.answered(sender->config.context, request, response);

@@ -8,13 +8,15 @@
 #include "server/controller/control_batch.h"
 
 struct control_sender;
+struct tls_listeners;
 
 struct control_sender_config {
     int32_t broker_id;
     const char *host; // copied
     uint16_t port;
     int16_t security_protocol;
-    const char *client_id; // copied
+    struct tls_listeners *tls_listeners; // for SSL; outlives the sender
+    const char *client_id;               // copied
     int64_t request_timeout_ms;
 
     // Called on the sender's thread with the answer, which lies in the request's arena; takes ownership of the request.

@@ -211,6 +211,7 @@ void controller_add_sender(struct controller *controller, const struct live_brok
         .host = endpoint->host,
         .port = endpoint->port,
         .security_protocol = endpoint->security_protocol,
+        .tls_listeners = controller->broker->tls_listeners,
         .client_id = client_id,
         .request_timeout_ms = config_integer(config, OPTION_CONTROLLER_SOCKET_TIMEOUT_MS),
         .answered = controller_answered,

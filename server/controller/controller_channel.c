@@ -3,11 +3,13 @@
 
 #include "base/clock.h"
 #include "base/lock.h"
+#include "base/logger.h"
 #include "base/memory.h"
 #include "net/peer.h"
 #include "server/broker.h"
 #include "server/config/config.h"
 #include "server/metadata_cache.h"
+#include "server/security/tls_listeners.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -66,13 +68,22 @@ static int connect_peer(struct controller_channel *channel, int64_t deadline_ms,
     if (endpoint != NULL) {
         char client_id[16];
         snprintf(client_id, sizeof client_id, "%d", broker->id);
+        bool is_tls = endpoint->security_protocol == SECURITY_PROTOCOL_SSL;
+        struct tls_context *tls = is_tls ? tls_listeners_client_context(broker->tls_listeners) : NULL;
         const struct peer_config config = {.host = endpoint->host,
                                            .port = (uint16_t)endpoint->port,
                                            .security_protocol = (enum security_protocol)endpoint->security_protocol,
+                                           .tls = tls,
                                            .client_id = client_id};
         int64_t connect_deadline_ms = clock_monotonic_ms() + CONNECT_TIMEOUT_MS;
+        char *reason = NULL;
         error =
-            peer_connect(&config, connect_deadline_ms < deadline_ms ? connect_deadline_ms : deadline_ms, peer, NULL);
+            peer_connect(&config, connect_deadline_ms < deadline_ms ? connect_deadline_ms : deadline_ms, peer, &reason);
+        tls_context_release(&tls);
+        if (reason != NULL)
+            logger_warn("The controller, broker %d at %s:%d, cannot be reached by TLS: %s", id, endpoint->host,
+                        endpoint->port, reason);
+        free(reason);
     }
     metadata_snapshot_unref(snapshot);
     if (error == 0 && !set_peer(channel, *peer))
