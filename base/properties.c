@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,4 +271,53 @@ void properties_fini(struct properties *properties)
         free(properties->items[i].value);
     }
     array_fini(properties);
+}
+
+// The next character of a text that should be UTF-8; a byte that begins none stands for itself.
+static uint32_t next_code(const char **text)
+{
+    const uint8_t *at = (const uint8_t *)*text;
+    int more = at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 1 : at[0] < 0xF0 ? 2 : at[0] < 0xF5 ? 3 : 0;
+    uint32_t code = more == 0 ? at[0] : at[0] & (0x3FU >> more);
+    for (int i = 1; i <= more; i++) {
+        if ((at[i] & 0xC0) != 0x80) { // the end of the string, too
+            *text += 1;
+            return at[0];
+        }
+        code = code << 6 | (at[i] & 0x3F);
+    }
+    *text += more + 1;
+    return code;
+}
+
+static void escape_code(FILE *out, uint32_t code, bool is_first)
+{
+    static const char plain[] = "\t\n\r\f", letters[] = "tnrf";
+    const char *special = code < 0x80 && code > 0 ? strchr(plain, (int)code) : NULL;
+    if (special != NULL)
+        fprintf(out, "\\%c", letters[special - plain]);
+    else if (code >= 0x10000)
+        fprintf(out, "\\u%04X\\u%04X", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
+    else if (code < 0x20 || code > 0x7E)
+        fprintf(out, "\\u%04X", code);
+    else if (strchr("=:#!\\", (int)code) != NULL || (code == ' ' && is_first))
+        fprintf(out, "\\%c", (int)code);
+    else
+        fputc((int)code, out);
+}
+
+char *properties_escape(const char *value)
+{
+    char *escaped = NULL;
+    size_t size;
+    FILE *out = open_memstream(&escaped, &size);
+    bool is_first = true;
+    if (out == NULL)
+        return memory_copy_string(value);
+    while (*value != 0) {
+        escape_code(out, next_code(&value), is_first);
+        is_first = false;
+    }
+    fclose(out);
+    return escaped;
 }

@@ -39,4 +39,7 @@ bool properties_remove(struct properties *properties, const char *key);
 
 void properties_fini(struct properties *properties);
 
+// A value as a file has it, with escapes for what would not be read as it is (free() it). The text is UTF-8.
+char *properties_escape(const char *value) __attribute__((warn_unused_result));
+
 #endif

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CHECKPOINT_FILE_SIZE_MAX = 256 * 1024 * 1024 };
 
@@ -29,10 +30,12 @@ static int compare_place(struct view topic, int32_t partition, const struct chec
     return order != 0 ? order : (partition > entry->partition) - (partition < entry->partition);
 }
 
+// Of a place that is in the file twice, the lower offset comes first.
 static int compare_entries(const void *a, const void *b)
 {
-    const struct checkpoint_entry *first = a;
-    return compare_place(view_of_string(first->topic), first->partition, b);
+    const struct checkpoint_entry *first = a, *second = b;
+    int order = compare_place(view_of_string(first->topic), first->partition, b);
+    return order != 0 ? order : (first->offset > second->offset) - (first->offset < second->offset);
 }
 
 void checkpoint_sort(struct checkpoint *checkpoint)
@@ -73,7 +76,7 @@ static bool parse_entry(struct view line, struct checkpoint *checkpoint)
     struct view topic, partition, offset, rest;
     int64_t partition_number, offset_number;
     if (!text_next_word(&line, &topic) || !text_next_word(&line, &partition) || !text_next_word(&line, &offset) ||
-        text_next_word(&line, &rest))
+        text_next_word(&line, &rest) || memchr(topic.data, 0, topic.size) != NULL)
         return false;
     if (!text_number(partition, 0, INT32_MAX, &partition_number) || !text_number(offset, 0, INT64_MAX, &offset_number))
         return false;

@@ -22,8 +22,8 @@ struct output {
 static uint8_t *output_reserve(struct output *output, size_t size)
 {
     size_t needed = *output->size + size;
-    if (needed > *output->capacity) {
-        size_t capacity = *output->capacity * 2;
+    if (*output->bytes == NULL || needed > *output->capacity) {
+        size_t capacity = *output->capacity * 2 + 1;
         *output->capacity = capacity > needed ? capacity : needed;
         *output->bytes = memory_resize(*output->bytes, *output->capacity, 1);
     }

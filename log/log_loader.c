@@ -197,6 +197,13 @@ static bool has_index(const struct loading *loading, int64_t base)
     return found;
 }
 
+// Where the next one begins.
+static int64_t end_of_segment(const struct loading *loading, size_t at)
+{
+    const struct log *log = loading->log;
+    return at + 1 < log->segments.count ? log->segments.items[at + 1]->base_offset : INT64_MAX;
+}
+
 static enum log_load_result recover_segment(struct loading *loading, size_t at, bool apply_producers,
                                             struct recovery *recovery)
 {
@@ -225,7 +232,7 @@ static enum log_load_result recover_without_index(struct loading *loading, size_
         if (has_index(loading, segment->base_offset))
             continue;
         logger_warn("%s.index is missing: making it anew", segment->stem);
-        struct recovery recovery = {.next_offset = segment->base_offset};
+        struct recovery recovery = {.next_offset = segment->base_offset, .end_offset = end_of_segment(loading, i)};
         enum log_load_result result = recover_segment(loading, i, false, &recovery);
         if (result == LOG_LOADED)
             result = seal(loading, segment);
@@ -266,6 +273,7 @@ static enum log_load_result recover_from(struct loading *loading, size_t first)
         struct segment *segment = log->segments.items[i];
         if (recovery.next_offset < segment->base_offset)
             recovery.next_offset = segment->base_offset;
+        recovery.end_offset = end_of_segment(loading, i);
         enum log_load_result recovered = recover_segment(loading, i, true, &recovery);
         if (recovered == LOG_LOADED && recovery.has_lost_bytes)
             recovered = drop_behind(loading, i);

@@ -57,9 +57,11 @@ int meta_properties_write(const char *path, const struct log_identity *identity)
     struct tm utc;
     gmtime_r(&seconds, &utc);
     strftime(date, sizeof date, "%a %b %d %H:%M:%S UTC %Y", &utc);
+    char *cluster_id = properties_escape(identity->cluster_id);
     char *text = memory_format("#\n#%s\nbroker.id=%" PRId32 "\nversion=0\ncluster.id=%s\n", date, identity->broker_id,
-                               identity->cluster_id);
+                               cluster_id);
     int result = file_replace(path, text, strlen(text));
+    free(cluster_id);
     free(text);
     return result;
 }

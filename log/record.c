@@ -164,8 +164,8 @@ static void record_set_place(const struct batch_header *header, struct record *r
                              int32_t offset_delta)
 {
     record->offset_delta = offset_delta;
-    record->offset = header->base_offset + offset_delta;
-    // The sum may wrap for a hostile delta; like Java's it then simply is some other time.
+    // The sums may wrap for hostile numbers; like Java's they then simply are some other place and time.
+    record->offset = (int64_t)((uint64_t)header->base_offset + (uint64_t)(int64_t)offset_delta);
     record->timestamp = batch_has_log_append_time(header)
                             ? header->max_timestamp
                             : (int64_t)((uint64_t)header->base_timestamp + (uint64_t)timestamp_delta);

@@ -55,10 +55,12 @@ static const char *apply_producer(struct log *log, struct batch_scanner *scanner
     return NULL;
 }
 
-static bool is_in_place(const struct segment *segment, const struct batch_header *header, int64_t next_offset)
+static bool is_in_place(const struct segment *segment, const struct batch_header *header,
+                        const struct recovery *recovery)
 {
-    return header->base_offset >= segment->base_offset && header->base_offset >= next_offset &&
-           batch_last_offset(header) - segment->base_offset <= INT32_MAX;
+    return header->base_offset >= segment->base_offset && header->base_offset >= recovery->next_offset &&
+           batch_last_offset(header) - segment->base_offset <= INT32_MAX &&
+           batch_last_offset(header) < recovery->end_offset;
 }
 
 // Reads and checks all batches.
@@ -69,8 +71,7 @@ static enum recovery_result scan(struct log *log, struct segment *segment, bool 
     batch_scanner_init(&scanner, segment->fd, 0, segment_size(segment), true, NULL, BATCH_SCANNER_SEQUENTIAL);
     struct batch_header header;
     enum scan_result found;
-    while ((found = batch_scanner_next(&scanner, &header)) == SCAN_BATCH &&
-           is_in_place(segment, &header, recovery->next_offset)) {
+    while ((found = batch_scanner_next(&scanner, &header)) == SCAN_BATCH && is_in_place(segment, &header, recovery)) {
         plan_batch(plan, &header, scanner.position, log->config.index_interval);
         recovery->epochs_have_changed |=
             leader_epoch_cache_extend(&log->epochs, header.leader_epoch, header.base_offset);

@@ -14,6 +14,7 @@ enum recovery_result {
 
 struct recovery {
     int64_t next_offset;      // in: the least that the first batch may have; out: behind the last batch
+    int64_t end_offset;       // in: where the next segment begins, INT64_MAX without one: no batch may reach it
     bool has_lost_bytes;      // out: the file was cut
     bool epochs_have_changed; // out
     const char *reason;       // out, with RECOVERY_NOT_SERVED

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/properties.h"
 
+#include "base/memory.h"
 #include "test/unit/suite.h"
 
 #include <errno.h>
@@ -73,5 +74,23 @@ static void later_values_win(void)
     properties_fini(&properties);
 }
 
+static void expect_escaped(const char *value, const char *escaped)
+{
+    char *text = properties_escape(value), *line = memory_format("a=%s\n", text);
+    CU_ASSERT_STRING_EQUAL(text, escaped);
+    expect(line, "a", value);
+    free(line);
+    free(text);
+}
+
+static void escaped_values_read_the_same(void)
+{
+    expect_escaped("", "");
+    expect_escaped("Sg7P-1_x", "Sg7P-1_x");
+    expect_escaped(" a b\t\n\r\f=:#!\\", "\\ a b\\t\\n\\r\\f\\=\\:\\#\\!\\\\");
+    expect_escaped("\x7f\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "\\u007F\\u00E9\\u20AC\\uD83D\\uDE00");
+}
+
 SUITE_MAIN("base/properties", {"separators", separators}, {"continued lines", continued_lines}, {"comments", comments},
-           {"escapes", escapes}, {"later values win", later_values_win})
+           {"escapes", escapes}, {"later values win", later_values_win},
+           {"escaped values read the same", escaped_values_read_the_same})
