@@ -25,8 +25,8 @@ enum {
     HELLO_AWAITED_SIZE_MAX = 2048,
 };
 
-int handshaker_init(struct handshaker *handshaker, struct service *service, const struct endpoint *endpoint,
-                    struct tls_context *context)
+LOCK_UNCHECKED int handshaker_init(struct handshaker *handshaker, struct service *service,
+                                   const struct endpoint *endpoint, struct tls_context *context)
 {
     *handshaker = (struct handshaker){.service = service, .endpoint = endpoint, .epoll_fd = -1, .wake_fd = -1};
     lock_init(&handshaker->lock, LOCK_HANDSHAKER);
@@ -43,7 +43,7 @@ int handshaker_init(struct handshaker *handshaker, struct service *service, cons
     return epoll_ctl(handshaker->epoll_fd, EPOLL_CTL_ADD, handshaker->wake_fd, &event) < 0 ? -errno : 0;
 }
 
-void handshaker_fini(struct handshaker *handshaker)
+LOCK_UNCHECKED void handshaker_fini(struct handshaker *handshaker)
 {
     handshaker_stop(handshaker);
     if (handshaker->epoll_fd >= 0)

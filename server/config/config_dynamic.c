@@ -228,7 +228,8 @@ void config_set_broker(struct config *config, const struct properties *overrides
     struct properties *target = cluster_wide ? &config->of_cluster : &config->of_broker;
     struct properties before = *target;
     *target = valid;
-    bool changed = apply(config) | listener_keys_differ(&before, target);
+    bool changed = apply(config);
+    changed |= listener_keys_differ(&before, target);
     lock_release(&config->lock);
     properties_fini(&before);
     for (size_t i = 0; changed && i < config->observers.count; i++)

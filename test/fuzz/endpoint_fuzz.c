@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "net/connection_limits.h"
 #include "net/endpoint.h"
+#include "net/server.h"
 #include "test/fuzz/fuzz_input.h"
 
 #include <assert.h>
@@ -62,15 +63,18 @@ static void run_listeners(const char *listeners, const char *map, bool ports_uni
 static void run_overrides(const char *overrides)
 {
     static const uint8_t address[16] = {[10] = 0xff, 0xff, 4, 0, 0, 0};
+    struct endpoint listener = {.listener_name = NULL};
+    struct endpoint_list endpoints = {&listener, 1};
+    struct listener_limits listener_limits = {10, INT_MAX};
+    struct server_limits wanted = {10, INT_MAX, INT_MAX, overrides, &listener_limits};
     struct connection_limits limits;
     char *reason = NULL;
-    if (connection_limits_init(&limits, 10, INT_MAX, overrides, &reason) != 0) {
+    connection_limits_init(&limits, &endpoints, NULL);
+    if (connection_limits_set(&limits, &wanted, &reason) != 0)
         assert(reason != NULL);
-        free(reason);
-        return;
-    }
-    if (connection_limits_enter(&limits, address))
-        connection_limits_leave(&limits, address);
+    free(reason);
+    if (connection_limits_enter(&limits, &listener, address))
+        connection_limits_leave(&limits, &listener, address);
     assert(connection_limits_count(&limits) == 0);
     connection_limits_fini(&limits);
 }

@@ -201,6 +201,18 @@ def texts(seeds):
         seeds.add("endpoint", text)
 
 
+def principals(seeds):
+    names = b"CN=serviceuser,OU=ServiceUsers,O=Unknown,L=Unknown,ST=Unknown,C=Unknown\nCN=duke\\,x,OU=JavaSoft,O=Sun\n"
+    for rules in (
+        b"DEFAULT",
+        b"RULE:^CN=(.*?),OU=ServiceUsers.*$/$1/, RULE:^CN=(.*?),OU=(.*?),O=(.*?),L=(.*?),ST=(.*?),C=(.*?)$/$1@$2/L, DEFAULT",
+        b"RULE:^.*[Cc][Nn]=(?<n>[a-zA-Z0-9.]*).*$/${n}/U",
+        b"RULE:(a+)+$/\\$x\\/$0/,RULE:.*//L",
+    ):
+        seeds.add("principal", rules + b"\n" + names)
+        seeds.add("principal", rules + b"\n" + b"a" * 60 + b"!\n")
+
+
 def group_records(seeds):
     by_name = {}
     for line in lines("protocol/consumer-offsets-topic.jsonl"):
@@ -222,7 +234,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit("usage: make_seeds.py FOLDER")
     seeds = Seeds(sys.argv[1])
-    for make in (messages, batches, log_directories, znodes, texts, group_records):
+    for make in (messages, batches, log_directories, znodes, texts, principals, group_records):
         make(seeds)
 
 
