@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 struct start {
     void (*run)(void *context);
@@ -46,4 +47,17 @@ int thread_start(struct thread *thread, void (*run)(void *context), void *contex
 void thread_join(struct thread *thread)
 {
     pthread_join(thread->pthread, NULL);
+}
+
+static int64_t nanoseconds(struct timeval time)
+{
+    return ((int64_t)time.tv_sec * 1000000 + time.tv_usec) * 1000;
+}
+
+void thread_get_use(struct thread_use *use)
+{
+    struct rusage usage = {0}; // cannot fail with a good address
+    getrusage(RUSAGE_THREAD, &usage);
+    *use = (struct thread_use){.cpu_ns = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime),
+                               .wait_count = usage.ru_nvcsw};
 }

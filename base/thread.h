@@ -4,6 +4,7 @@
 #define BASE_THREAD_H
 
 #include <pthread.h>
+#include <stdint.h>
 
 struct thread {
     pthread_t pthread;
@@ -16,5 +17,12 @@ int thread_start(struct thread *thread, void (*run)(void *context), void *contex
 
 // Waits for its end.
 void thread_join(struct thread *thread);
+
+// What the calling thread has used up since it began.
+struct thread_use {
+    int64_t cpu_ns;
+    int64_t wait_count; // how often it gave the processor away, to wait for something
+};
+void thread_get_use(struct thread_use *use);
 
 #endif

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/socket.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -49,6 +50,11 @@ static int set_options(int fd, int family, const struct server_config *config)
         result = set_option(fd, SOL_SOCKET, SO_SNDBUF, config->send_buffer_bytes);
     if (result == 0 && config->receive_buffer_bytes > 0)
         result = set_option(fd, SOL_SOCKET, SO_RCVBUF, config->receive_buffer_bytes);
+    // Linux grows no buffer whose size was set, unless told to. One before 5.14 cannot be told: the size stays.
+    if (result == 0 && config->receive_buffer_bytes > 0 && config->receive_buffer_grows) {
+        int refused = set_option(fd, SOL_SOCKET, SO_BUF_LOCK, config->send_buffer_bytes > 0 ? SOCK_SNDBUF_LOCK : 0);
+        (void)refused;
+    }
     return result;
 }
 

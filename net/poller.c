@@ -18,12 +18,17 @@ enum {
     SWEEPS_PER_IDLE_TIME = 8,
     SWEEP_INTERVAL_MS_MIN = 10,
     SWEEP_INTERVAL_MS_MAX = 30000,
-    // Larger requests have more to do than waking a handler thread costs.
-    QUICK_SIZE_MAX = 64 * 1024,
+    // What holds a batch of the largest size that Kafka takes by default. A larger one has more to do than waking a
+    // handler thread costs.
+    QUICK_SIZE_MAX = 1088 * 1024,
     // Quick requests run here for so long in a round; what is left goes to the handlers.
-    QUICK_SHARE_NS = 250 * 1000,
-    // A request that took this long was not quick: for a while, all go to the handlers.
+    QUICK_SHARE_NS = 1000 * 1000,
+    // One request's part in that is no larger, so that a thread that was kept from running does not lose its share.
+    QUICK_PART_NS = 250 * 1000,
+    // A request that took this long was not quick, or the thread was kept from running: for a while its use of the
+    // processor is watched. If that happens again by its own doing, for a while all go to the handlers.
     SLOW_NS = 2 * 1000 * 1000,
+    WATCH_AFTER_SLOW_NS = 200 * 1000 * 1000,
     PAUSE_AFTER_SLOW_NS = 100 * 1000 * 1000,
     // How often frames that do not get whole are looked at.
     LOOK_INTERVAL_MS = 1000,
@@ -393,6 +398,32 @@ static void run_quick(struct poller *poller, struct connection *connection)
         run(poller, connection_of_link(link));
 }
 
+// Whether this thread waited for something or worked for long since then, and was not just kept from running.
+static bool was_busy_since(const struct thread_use *before)
+{
+    struct thread_use now;
+    thread_get_use(&now);
+    return now.wait_count != before->wait_count || now.cpu_ns - before->cpu_ns > SLOW_NS / 2;
+}
+
+// Runs a quick request; returns the time after it. One that is slow by its own doing while such are watched for ends
+// quick requests for a while. The watch goes on beyond that, so that the next slow one ends them again.
+static int64_t run_watched(struct poller *poller, struct connection *connection, int64_t now_ns)
+{
+    struct thread_use before;
+    bool is_watched = now_ns < poller->watches_until_ns;
+    if (is_watched)
+        thread_get_use(&before);
+    run_quick(poller, connection);
+    int64_t after_ns = clock_monotonic_ns();
+    if (after_ns - now_ns > SLOW_NS) {
+        if (is_watched && was_busy_since(&before))
+            poller->queues_until_ns = after_ns + PAUSE_AFTER_SLOW_NS;
+        poller->watches_until_ns = after_ns + WATCH_AFTER_SLOW_NS;
+    }
+    return after_ns;
+}
+
 // The requests of this round: large ones to the handlers at once, quick ones here as long as that takes no time, what
 // is left to the handlers.
 static void pass_requests_on(struct poller *poller)
@@ -402,14 +433,12 @@ static void pass_requests_on(struct poller *poller)
     poller->requested_count = 0;
     if (poller->quick_count == 0)
         return;
-    int64_t now_ns = clock_monotonic_ns(), end_ns = now_ns + QUICK_SHARE_NS;
-    while (now_ns >= poller->queues_until_ns && now_ns < end_ns && poller->quick_count > 0) {
+    int64_t now_ns = clock_monotonic_ns(), used_ns = 0;
+    while (now_ns >= poller->queues_until_ns && used_ns < QUICK_SHARE_NS && poller->quick_count > 0) {
         poller->quick_count--;
-        run_quick(poller, connection_of_link(list_take_first(&poller->quick)));
-        int64_t before_ns = now_ns;
-        now_ns = clock_monotonic_ns();
-        if (now_ns - before_ns > SLOW_NS)
-            poller->queues_until_ns = now_ns + PAUSE_AFTER_SLOW_NS;
+        int64_t after_ns = run_watched(poller, connection_of_link(list_take_first(&poller->quick)), now_ns);
+        used_ns += after_ns - now_ns < QUICK_PART_NS ? after_ns - now_ns : QUICK_PART_NS;
+        now_ns = after_ns;
     }
     list_move_all(&poller->quick, &poller->requested);
     request_queue_add(queue, &poller->requested, poller->requested_count + poller->quick_count);

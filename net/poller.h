@@ -34,9 +34,10 @@ struct poller {
     size_t requested_count;
     struct list quick; // with requests that may run here
     size_t quick_count;
-    int64_t queues_until_ns; // the server's function was slow: until then (clock_monotonic_ns) nothing runs here
-    int64_t sweep_ms;        // clock_monotonic_ms() of the next look for idle connections
-    int64_t look_ms;         // and of the last look for frames that take too long
+    int64_t watches_until_ns; // a request took long: until then (clock_monotonic_ns) it is looked why
+    int64_t queues_until_ns;  // the server's function was slow: until then nothing runs here
+    int64_t sweep_ms;         // clock_monotonic_ms() of the next look for idle connections
+    int64_t look_ms;          // and of the last look for frames that take too long
 };
 
 // Returns 0 or -errno.

@@ -138,6 +138,16 @@ bool broker_open_tls(struct broker *broker)
     return broker->tls_listeners != NULL;
 }
 
+// Whether nobody has set the option.
+static bool is_default(const struct config *config, enum option option)
+{
+    char *value;
+    if (!config_value_of_source(config, CONFIG_SOURCE_FILE, option, &value))
+        return true;
+    free(value);
+    return false;
+}
+
 bool broker_open_listeners(struct broker *broker)
 {
     const struct config *config = broker->config;
@@ -152,6 +162,7 @@ bool broker_open_listeners(struct broker *broker)
     settings.request_size_max = config_int(config, OPTION_SOCKET_REQUEST_MAX_BYTES);
     settings.send_buffer_bytes = config_int(config, OPTION_SOCKET_SEND_BUFFER_BYTES);
     settings.receive_buffer_bytes = config_int(config, OPTION_SOCKET_RECEIVE_BUFFER_BYTES);
+    settings.receive_buffer_grows = is_default(config, OPTION_SOCKET_RECEIVE_BUFFER_BYTES);
     settings.listen_backlog = config_int(config, OPTION_SOCKET_LISTEN_BACKLOG_SIZE);
     settings.idle_ms_max = config_integer(config, OPTION_CONNECTIONS_MAX_IDLE_MS);
     settings.queued_request_bytes_max = config_integer(config, OPTION_QUEUED_MAX_REQUEST_BYTES);

@@ -3,12 +3,16 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "net/socket_calls.h"
 #include "test/unit/net/toy.h"
 #include "test/unit/suite.h"
 
 #include <arpa/inet.h>
+#include <linux/socket.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void expect_echo(int fd, int32_t correlation_id, const char *body)
@@ -285,7 +289,7 @@ static void listens_on_several_listeners(void)
     toy_stop(&toy);
 }
 
-// Small quick requests run on the poll thread, all others on handler threads.
+// Quick requests run on the poll thread unless they are large, all others on handler threads.
 static void runs_quick_requests_on_the_poll_thread(void)
 {
     struct toy toy;
@@ -298,7 +302,7 @@ static void runs_quick_requests_on_the_poll_thread(void)
     toy_open_gate(&toy);
     client_send(fd, 2, "gate", 4);
     expect_echo(fd, 2, "gate");
-    enum { SIZE = 100000 };
+    enum { SIZE = 1200000 };
     char *body = memory_alloc(SIZE);
     int32_t correlation_id;
     client_send(fd, 3, body, SIZE);
@@ -310,6 +314,47 @@ static void runs_quick_requests_on_the_poll_thread(void)
 }
 
 // A quick request of one connection ends that of another, which lives on another poll thread.
+// What the system may do to the buffers of the connection accepted last, as SO_BUF_LOCK tells.
+static atomic_int accepted_lock;
+
+static int accept_and_look(int fd, struct sockaddr *address, socklen_t *size)
+{
+    int accepted = socket_calls_of_system()->accept(fd, address, size);
+    int lock = -1;
+    socklen_t lock_size = sizeof lock;
+    if (accepted >= 0 && getsockopt(accepted, SOL_SOCKET, SO_BUF_LOCK, &lock, &lock_size) == 0)
+        atomic_store(&accepted_lock, lock);
+    return accepted;
+}
+
+static int lock_of_connection(int send_buffer_bytes, int receive_buffer_bytes, bool grows)
+{
+    struct toy toy;
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy.config.send_buffer_bytes = send_buffer_bytes;
+    toy.config.receive_buffer_bytes = receive_buffer_bytes;
+    toy.config.receive_buffer_grows = grows;
+    toy_start(&toy);
+    int fd = client_connect("127.0.0.1", toy.port);
+    client_send(fd, 1, "echo", 4);
+    expect_echo(fd, 1, "echo");
+    close(fd);
+    toy_stop(&toy);
+    return atomic_load(&accepted_lock);
+}
+
+static void keeps_buffers_that_were_set(void)
+{
+    struct socket_calls calls = *socket_calls_of_system();
+    calls.accept = accept_and_look;
+    socket_calls_set(&calls);
+    CU_ASSERT_EQUAL(lock_of_connection(-1, -1, false), 0);
+    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, false), SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK);
+    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, true), SOCK_SNDBUF_LOCK);
+    CU_ASSERT_EQUAL(lock_of_connection(-1, 100000, true), 0);
+    socket_calls_set(NULL);
+}
+
 static void serves_many_connections(void)
 {
     enum { CONNECTIONS = 30, ROUNDS = 20 };
@@ -348,6 +393,7 @@ static const struct suite_test tests[] = {
     {"listens on every address of both families", listens_on_every_address_of_both_families},
     {"listens on several listeners", listens_on_several_listeners},
     {"runs quick requests on the poll thread", runs_quick_requests_on_the_poll_thread},
+    {"keeps buffers that were set", keeps_buffers_that_were_set},
     {"serves many connections", serves_many_connections},
 };
 
