@@ -30,6 +30,7 @@ struct toy {
     struct server_config config;
     struct endpoint_list listeners;
     struct server *server;
+    struct tls_context *tls; // with TLS, of its one listener
     uint16_t port;
     struct lock lock;
     struct condition changed;

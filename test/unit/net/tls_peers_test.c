@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// A listener with TLS and peers that do not mean well; and outgoing connections with TLS.
+#include "net/peer.h"
+#include "net/server.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "test/unit/net/tls_client.h"
+#include "test/unit/suite.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct tls_settings usual = {
+    .key_store = {.type = "PEM", .location = "broker.pem"},
+    .trust_store = {.type = "PEM", .location = "trust.pem"},
+};
+
+static bool echoes(uint16_t port)
+{
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){0});
+    bool is_good = tls_client_connect(&client, port, NULL) && tls_client_echo(&client, "echo", 4);
+    tls_client_fini(&client);
+    return is_good;
+}
+
+// Reads to the end. True when it comes, be it an orderly one or a reset.
+static bool ends(int fd)
+{
+    char bytes[4096];
+    ssize_t size;
+    while ((size = recv(fd, bytes, sizeof bytes, 0)) > 0)
+        ;
+    return size == 0 || errno == ECONNRESET;
+}
+
+static void closes_what_is_no_tls(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } starts[] = {
+        {"\0\0\0\x0e\0\x12\0\0\0\0\0\1\0\1c", 18},                // a request in plain text
+        {"GET / HTTP/1.1\r\n\r\n", 18},                           // a browser
+        {"\x16\x02\x00\x00\x10 garbage", 13},                     // no version of TLS
+        {"\x16\x03\x01\x00\x08 garbage", 13},                     // no ClientHello
+        {"\x16\x03\x01\x00\x00", 5},                              // an empty record
+        {"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10zzzz", 15}, // SSL 2
+    };
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        int fd = client_connect("127.0.0.1", toy.port);
+        client_send_bytes(fd, starts[i].bytes, starts[i].size);
+        CU_ASSERT(ends(fd));
+        close(fd);
+    }
+    CU_ASSERT(echoes(toy.port));
+    CU_ASSERT_EQUAL(atomic_load(&toy.seen), 1);
+    tls_toy_stop(&toy);
+}
+
+// Garbage after the handshake, in a record that says it is application data.
+static void closes_on_broken_records(void)
+{
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){0});
+    CU_ASSERT_FATAL(tls_client_connect(&client, toy.port, NULL));
+    CU_ASSERT(tls_client_echo(&client, "echo", 4));
+    static const uint8_t record[5 + 64] = {0x17, 3, 3, 0, 64};
+    client_send_bytes(client.fd, record, sizeof record);
+    CU_ASSERT(ends(client.fd));
+    tls_client_fini(&client);
+    CU_ASSERT(echoes(toy.port));
+    tls_toy_stop(&toy);
+}
+
+// Peers that stop in the middle of their handshake are closed, and hold up nobody meanwhile.
+static void gives_handshakes_a_deadline(void)
+{
+    enum { SLOW_COUNT = 50 };
+    static const uint8_t start[] = {0x16, 3, 1, 2, 0, 1, 0, 1};
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy.config.handshake_ms_max = 1500;
+    toy_start(&toy);
+    int fds[SLOW_COUNT];
+    for (int i = 0; i < SLOW_COUNT; i++) {
+        fds[i] = client_connect("127.0.0.1", toy.port);
+        client_send_bytes(fds[i], start, (size_t)i % (sizeof start + 1));
+    }
+    CU_ASSERT(echoes(toy.port));
+    for (int i = 0; i < SLOW_COUNT; i++) {
+        CU_ASSERT(ends(fds[i]));
+        close(fds[i]);
+    }
+    CU_ASSERT(echoes(toy.port));
+    int tries = 0;
+    while (server_connection_count(toy.server) > 0 && wait_step(&tries))
+        ;
+    CU_ASSERT_EQUAL(server_connection_count(toy.server), 0);
+    tls_toy_stop(&toy);
+}
+
+// A server that stops closes what shakes hands, too.
+static void stops_with_handshakes_under_way(void)
+{
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    int fd = client_connect("127.0.0.1", toy.port);
+    client_send_bytes(fd, "\x16\x03\x01", 3);
+    int tries = 0;
+    while (server_connection_count(toy.server) == 0 && wait_step(&tries))
+        ;
+    tls_toy_stop(&toy);
+    CU_ASSERT(ends(fd));
+    close(fd);
+}
+
+static void refuses_renegotiation(void)
+{
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){.version = TLS1_2_VERSION});
+    CU_ASSERT_FATAL(tls_client_connect(&client, toy.port, NULL));
+    CU_ASSERT(tls_client_echo(&client, "echo", 4));
+    CU_ASSERT_EQUAL(SSL_renegotiate(client.ssl), 1);
+    CU_ASSERT_NOT_EQUAL(SSL_do_handshake(client.ssl), 1);
+    ERR_clear_error();
+    tls_client_fini(&client);
+    CU_ASSERT(echoes(toy.port));
+    tls_toy_stop(&toy);
+}
+
+// It asks and never reads; what waits for it is an answer, not more.
+static void bears_a_client_that_never_reads(void)
+{
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){0});
+    CU_ASSERT_FATAL(tls_client_connect(&client, toy.port, NULL));
+    tls_client_send(&client, "l", 1);
+    tls_client_send(&client, "e", 1);
+    int tries = 0;
+    while (atomic_load(&toy.seen) == 0 && wait_step(&tries))
+        ;
+    CU_ASSERT(echoes(toy.port));
+    tls_client_fini(&client);
+    tls_toy_stop(&toy);
+}
+
+static int64_t soon(void)
+{
+    return clock_monotonic_ms() + 30000;
+}
+
+// Connects to the toy as a broker would to another. *words: why not, "" when it did.
+static int connect_peer(uint16_t port, const char *host, const struct tls_settings *settings, char words[256])
+{
+    struct tls_context *context = context_create(settings, TLS_CLIENT);
+    struct peer_config config = {
+        .host = host, .port = port, .security_protocol = SECURITY_PROTOCOL_SSL, .tls = context};
+    struct peer *peer = NULL;
+    char *reason = NULL;
+    int result = peer_connect(&config, soon(), &peer, &reason);
+    snprintf(words, 256, "%s", reason != NULL ? reason : "");
+    free(reason);
+    peer_destroy(&peer);
+    tls_context_release(&context);
+    return result;
+}
+
+static void connects_to_those_it_trusts(void)
+{
+    struct toy toy;
+    char words[256];
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    struct tls_settings settings = {.trust_store = {.type = "PEM", .location = "trust.pem"}, .verifies_host = true};
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "localhost", &settings, words), 0);
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "127.0.0.1", &settings, words), 0);
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "127.0.0.2", &settings, words), -EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "is for DNS:localhost, IP Address:127.0.0.1, not for the host"));
+    settings.verifies_host = false;
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "127.0.0.2", &settings, words), 0);
+    settings.trust_store.location = "expired-trust.pem";
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "localhost", &settings, words), -EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "leads to no certificate in the trust store"));
+    settings.enabled_protocols = "TLSv1.1";
+    settings.trust_store.location = "trust.pem";
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "localhost", &settings, words), -EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "alert protocol_version"));
+    struct peer_config without = {.host = "localhost", .port = toy.port, .security_protocol = SECURITY_PROTOCOL_SSL};
+    struct peer *peer = NULL;
+    CU_ASSERT_EQUAL(peer_connect(&without, soon(), &peer, NULL), -EPROTONOSUPPORT);
+    tls_toy_stop(&toy);
+}
+
+// A listener without TLS knows a client with TLS by its first bytes; the client learns that there is no TLS.
+static void tells_tls_from_plain_text(void)
+{
+    struct toy toy;
+    char words[256];
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy_start(&toy);
+    struct tls_settings settings = {.trust_store = {.type = "PEM", .location = "trust.pem"}};
+    CU_ASSERT_EQUAL(connect_peer(toy.port, "localhost", &settings, words), -EPROTO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(words, "during the handshake"));
+    toy_stop(&toy);
+}
+
+// A server that takes connections and never answers.
+static void gives_up_at_the_deadline(void)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    CU_ASSERT_EQUAL_FATAL(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    CU_ASSERT_EQUAL_FATAL(listen(listener, 1), 0);
+    CU_ASSERT_EQUAL_FATAL(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    struct tls_settings settings = {.trust_store = {.type = "PEM", .location = "trust.pem"}};
+    struct tls_context *context = context_create(&settings, TLS_CLIENT);
+    struct peer_config config = {.host = "127.0.0.1",
+                                 .port = ntohs(address.sin_port),
+                                 .security_protocol = SECURITY_PROTOCOL_SSL,
+                                 .tls = context};
+    struct peer *peer = NULL;
+    char *reason = NULL;
+    CU_ASSERT_EQUAL(peer_connect(&config, clock_monotonic_ms() + 100, &peer, &reason), -ETIMEDOUT);
+    CU_ASSERT_PTR_NULL(reason);
+    tls_context_release(&context);
+    close(listener);
+}
+
+SUITE_MAIN("net/tls_peers", {"closes what is no TLS", closes_what_is_no_tls},
+           {"closes on broken records", closes_on_broken_records},
+           {"gives handshakes a deadline", gives_handshakes_a_deadline},
+           {"stops with handshakes under way", stops_with_handshakes_under_way},
+           {"refuses renegotiation", refuses_renegotiation},
+           {"bears a client that never reads", bears_a_client_that_never_reads},
+           {"connects to those it trusts", connects_to_those_it_trusts},
+           {"tells TLS from plain text", tells_tls_from_plain_text},
+           {"gives up at the deadline", gives_up_at_the_deadline})
