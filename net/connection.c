@@ -245,7 +245,7 @@ static bool take_memory(struct connection *connection, size_t size)
 static enum connection_result refuse_records(struct connection *connection)
 {
     char *failure = transport_failure_reason(&connection->transport);
-    char *text = memory_format("what it sent is no TLS that can be read: %s", failure != NULL ? failure : "");
+    char *text = memory_format("its TLS failed: %s", failure != NULL ? failure : "");
     connection_log_refusal(connection, text);
     free(text);
     free(failure);

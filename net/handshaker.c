@@ -148,7 +148,8 @@ static const char *words_of_start(const uint8_t *bytes, size_t size)
 {
     if (bytes[0] != TLS_RECORD_HANDSHAKE)
         return "it sent plain text, and this listener speaks TLS";
-    if (size > 1 && bytes[1] != TLS_RECORD_MAJOR_VERSION)
+    bool is_empty = size == RECORD_HEADER_SIZE && bytes[3] == 0 && bytes[4] == 0;
+    if (is_empty || (size > 1 && bytes[1] != TLS_RECORD_MAJOR_VERSION))
         return "what it sent is no TLS";
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "net/tls/key_store.h"
 #include "net/tls/tls_protocols.h"
+#include "net/tls/tls_reason.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -134,7 +135,7 @@ static void apply_verification(const struct tls_settings *settings, struct tls_c
         mode = SSL_VERIFY_NONE;
     if (context->role == TLS_SERVER && settings->client_auth == TLS_CLIENT_AUTH_REQUIRED)
         mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-    SSL_CTX_set_verify(context->ctx, mode, NULL);
+    SSL_CTX_set_verify(context->ctx, mode, tls_reason_note_certificate);
 }
 
 // A session is only as good as the certificate that it was opened with.

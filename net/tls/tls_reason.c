@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a handshake failed, in words.
-#include "net/tls/tls_context.h"
+#include "net/tls/tls_reason.h"
 
 #include "base/memory.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 // What OpenSSL says shorter than a person needs it. An alert is what the peer said.
@@ -110,16 +112,41 @@ char *tls_certificate_reason(X509 *certificate, long verify_result)
     return words;
 }
 
+// Where a connection keeps what is wrong with its peer's certificate.
+static int words_index = -1; // set once
+static pthread_once_t words_index_once = PTHREAD_ONCE_INIT;
+
+static void free_words(void *parent, void *words, CRYPTO_EX_DATA *data, int index, long number, void *pointer)
+{
+    (void)parent, (void)data, (void)index, (void)number, (void)pointer;
+    free(words);
+}
+
+static void create_words_index(void)
+{
+    words_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_words);
+}
+
+int tls_reason_note_certificate(int is_good, X509_STORE_CTX *store)
+{
+    pthread_once(&words_index_once, create_words_index);
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    if (is_good || ssl == NULL || words_index < 0)
+        return is_good;
+    X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    free(SSL_get_ex_data(ssl, words_index));
+    SSL_set_ex_data(ssl, words_index, tls_certificate_reason(certificate, X509_STORE_CTX_get_error(store)));
+    return is_good;
+}
+
 char *tls_failure_reason(const SSL *ssl)
 {
+    pthread_once(&words_index_once, create_words_index);
     unsigned long error = ERR_peek_last_error();
     bool is_verification =
         ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-    long verify_result = ssl != NULL ? SSL_get_verify_result(ssl) : X509_V_OK;
-    X509 *certificate = is_verification && verify_result != X509_V_OK ? SSL_get1_peer_certificate(ssl) : NULL;
-    char *words = is_verification && verify_result != X509_V_OK ? tls_certificate_reason(certificate, verify_result)
-                                                                : tls_error_reason(error);
-    X509_free(certificate);
+    const char *noted = is_verification && ssl != NULL && words_index >= 0 ? SSL_get_ex_data(ssl, words_index) : NULL;
+    char *words = noted != NULL ? memory_copy_string(noted) : tls_error_reason(error);
     ERR_clear_error();
     return words;
 }

@@ -235,8 +235,8 @@ static void asks_clients_for_certificates(void)
         const char *known;
     } cases[] = {
         {TLS_CLIENT_AUTH_NONE, true, true, true, "nobody"},
-        {TLS_CLIENT_AUTH_REQUESTED, true, true, false, "CN=client,OU=Tests,O=Barnabas"},
-        {TLS_CLIENT_AUTH_REQUIRED, false, true, false, "CN=client,OU=Tests,O=Barnabas"},
+        {TLS_CLIENT_AUTH_REQUESTED, true, true, false, "O=Barnabas,OU=Tests,CN=client"},
+        {TLS_CLIENT_AUTH_REQUIRED, false, true, false, "O=Barnabas,OU=Tests,CN=client"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct toy toy;
