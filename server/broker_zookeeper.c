@@ -7,7 +7,6 @@
 #include "server/broker_parts.h"
 #include "server/config/config.h"
 #include "server/controller/config_changes.h"
-#include "server/controller/config_znodes.h"
 #include "server/controller/controller.h"
 #include "server/readiness.h"
 #include "zk/paths.h"
@@ -108,18 +107,25 @@ static void read_entries(struct arena *arena, const char *path, const struct zk_
                     zk_result_name(result));
 }
 
-// Passwords that were encrypted by the former secret: the secret may go once they are written.
-static void write_renewed(struct broker *broker, const struct properties *entries)
+// Passwords that were encrypted by the former secret: the secret may go once they are written. There may be no
+// controller yet whose znode could be checked, and nobody else writes this broker's own passwords while it starts.
+static void write_renewed(struct broker *broker, const char *path, const struct properties *entries)
 {
-    char *entity_path = memory_format("brokers/%d", broker->id);
-    enum zk_result result = config_znode_write(broker->zk, entity_path, entries);
+    struct arena arena;
+    arena_init(&arena, READ_BYTES_MAX);
+    struct zk_config config = {.entries = memory_alloc_array(entries->count, sizeof *config.entries),
+                               .count = entries->count};
+    for (size_t i = 0; i < entries->count; i++)
+        config.entries[i] = (struct zk_config_entry){entries->items[i].key, entries->items[i].value};
+    struct view data = zk_write_config_data(&arena, &config);
+    enum zk_result result = view_is_null(data) ? ZK_BAD_DATA : zk_write_config_unchecked(broker->zk, path, data);
     if (result == ZK_OK)
-        logger_info("Passwords of %s were encrypted by password.encoder.old.secret: now they are by the new one",
-                    entity_path);
+        logger_info("The passwords in %s, encrypted by password.encoder.old.secret, are now by the new secret.", path);
     else
-        logger_error("Passwords of %s stay encrypted by password.encoder.old.secret, which must be kept: %s",
-                     entity_path, zk_result_name(result));
-    free(entity_path);
+        logger_error("The passwords in %s stay encrypted by password.encoder.old.secret, which must be kept: %s.", path,
+                     zk_result_name(result));
+    free(config.entries);
+    arena_fini(&arena);
 }
 
 static enum zk_result read_broker_configs(struct broker *broker)
@@ -133,7 +139,7 @@ static enum zk_result read_broker_configs(struct broker *broker)
         struct properties entries = {0};
         read_entries(&arena, paths[i], &data[i], &entries);
         if (i == 1 && config_renew_passwords(broker->config, &entries))
-            write_renewed(broker, &entries);
+            write_renewed(broker, paths[i], &entries);
         config_decode_passwords(broker->config, &entries);
         if (entries.count > 0)
             config_set_broker(broker->config, &entries, i == 0);

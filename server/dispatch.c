@@ -42,7 +42,7 @@ bool dispatch_versions(int16_t api_key, int16_t *version_min, int16_t *version_m
 static void refuse(struct request *request, const char *why)
 {
     char host[REQUEST_HOST_SIZE];
-    logger_info("Closing the connection from %s: request with API key %d, version %d %s.",
+    logger_info("Closing the connection of %s from %s: request with API key %d, version %d %s.", request->principal,
                 request_peer_host(request, host), request->api_key, request->api_version, why);
     request_close(request);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificate authorities and certificates for tests, made by openssl: small keys of elliptic curves, made in a moment."""
 import pathlib
+import socket
 import ssl
 import subprocess
 
@@ -24,6 +25,11 @@ class Certificate:
     def bundle(self):
         self.pem.write_text(self.key.read_text() + self.certificate.read_text())
         return self
+
+    def serial(self):
+        done = subprocess.run(['openssl', 'x509', '-in', self.certificate, '-noout', '-serial'], check=True,
+                              capture_output=True, text=True)
+        return done.stdout.strip().removeprefix('serial=')
 
     def write_pkcs12(self, path, password):
         openssl('pkcs12', '-export', '-in', self.certificate, '-inkey', self.key, '-name', self.name, '-out', path,
@@ -56,7 +62,6 @@ class Authority:
 
 def serial_number(port, context):
     """The serial number of the certificate that is served there, which tells one from another."""
-    import socket
     with socket.create_connection(('127.0.0.1', port), timeout=30) as plain:
         with context.wrap_socket(plain, server_hostname='localhost') as connection:
             return connection.getpeercert()['serialNumber']
