@@ -17,16 +17,25 @@ static bool take(struct memory_budget *budget, size_t size)
     return false;
 }
 
-bool memory_budget_take(struct memory_budget *budget, size_t size)
+bool memory_budget_has_some(struct memory_budget *budget)
 {
-    if (!budget->is_limited || take(budget, size))
+    if (!budget->is_limited || atomic_load(&budget->available) > 0)
         return true;
     // Announce first, look again after: who gives back in between sees the announcement.
     bool was_short = atomic_exchange(&budget->was_short, true);
-    if (take(budget, size))
+    if (atomic_load(&budget->available) > 0)
         return true;
     if (!was_short)
         budget->changed(budget->context);
+    return false;
+}
+
+bool memory_budget_take(struct memory_budget *budget, size_t size)
+{
+    do {
+        if (!budget->is_limited || take(budget, size))
+            return true;
+    } while (memory_budget_has_some(budget));
     return false;
 }
 
@@ -37,11 +46,6 @@ void memory_budget_give_back(struct memory_budget *budget, size_t size)
     int_fast64_t available = atomic_fetch_add(&budget->available, (int_fast64_t)size) + (int_fast64_t)size;
     if (available > 0 && atomic_load(&budget->was_short) && atomic_exchange(&budget->was_short, false))
         budget->changed(budget->context);
-}
-
-bool memory_budget_has_some(const struct memory_budget *budget)
-{
-    return !budget->is_limited || atomic_load(&budget->available) > 0;
 }
 
 bool memory_budget_is_short(const struct memory_budget *budget)

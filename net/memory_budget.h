@@ -26,8 +26,10 @@ void memory_budget_init(struct memory_budget *budget, int64_t size_max, void (*c
 bool memory_budget_take(struct memory_budget *budget, size_t size);
 void memory_budget_give_back(struct memory_budget *budget, size_t size);
 
-// Whether someone gets none; whether someone would get some.
+// Whether someone would get some; who asks in vain is told when there is some, as by memory_budget_take.
+bool memory_budget_has_some(struct memory_budget *budget);
+
+// Whether someone asked in vain since the last bytes came back.
 bool memory_budget_is_short(const struct memory_budget *budget);
-bool memory_budget_has_some(const struct memory_budget *budget);
 
 #endif

@@ -255,10 +255,10 @@ static void bounds_the_memory_of_requests(void)
 // Memory that is held by frames which never get whole comes free when others need it.
 static void takes_memory_back_from_requests_that_do_not_get_whole(void)
 {
-    enum { COUNT = 4, SIZE = 16 * 1024 };
+    enum { COUNT = 8, SIZE = 16 * 1024 };
     struct toy toy;
     toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
-    toy.config.queued_request_bytes_max = COUNT * SIZE;
+    toy.config.queued_request_bytes_max = COUNT / 4 * SIZE; // the others wait for it first
     toy.config.first_request_ms_max = 40;
     toy_start(&toy);
     int fds[COUNT], fd = client_connect("127.0.0.1", toy.port);
