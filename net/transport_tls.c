@@ -25,6 +25,9 @@ enum {
     RECORD_HEADER_SIZE = 5,
     // A peer that makes us answer (alerts, key updates) and never reads is given up at so many bytes.
     BEHIND_SIZE_MAX = 8 * RECORD_SIZE,
+    // One that sends without end what is no data (key updates, empty records) likewise: OpenSSL would go on reading.
+    // The longest handshake is far shorter.
+    BARREN_SIZE_MAX = 8 * RECORD_SIZE,
 };
 
 // Confined to the owner of the transport.
@@ -40,6 +43,7 @@ struct tls_link {
     uint8_t *ahead, *kept, *scratch;
     size_t ahead_size;
     bool ahead_is_kept;
+    size_t barren_size; // received since the last byte of data
     // Written by OpenSSL and not yet taken by the socket.
     uint8_t *behind;
     size_t behind_start, behind_size, behind_capacity;
@@ -50,6 +54,10 @@ static int link_read(BIO *bio, char *bytes, size_t size, size_t *read)
 {
     struct tls_link *link = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (link->barren_size > BARREN_SIZE_MAX) {
+        link->error = -ECONNABORTED;
+        return 0;
+    }
     if (link->ahead_size > 0) {
         *read = size < link->ahead_size ? size : link->ahead_size;
         memcpy(bytes, link->ahead, *read);
@@ -72,6 +80,7 @@ static int link_read(BIO *bio, char *bytes, size_t size, size_t *read)
     if (received <= 0)
         return 0;
     *read = (size_t)received < size ? (size_t)received : size;
+    link->barren_size += (size_t)received;
     link->ahead = link->scratch;
     link->ahead_size = (size_t)received - *read;
     link->ahead_is_kept = false;
@@ -232,6 +241,7 @@ static ssize_t tls_receive(struct transport *transport, void *buffer, size_t siz
     uint8_t scratch[AHEAD_SIZE];
     link->scratch = scratch;
     link->is_drained = false;
+    ERR_clear_error(); // SSL_get_error would take what another connection left for ours
     size_t total = 0, limit = size < FAIR_SHARE_BYTES ? size : FAIR_SHARE_BYTES;
     ssize_t result = 0;
     bool has_ended = false;
@@ -245,6 +255,7 @@ static ssize_t tls_receive(struct transport *transport, void *buffer, size_t siz
             break;
         }
         total += got;
+        link->barren_size = 0;
         if (is_drained(link))
             break;
     }
@@ -277,6 +288,7 @@ static ssize_t gather(struct send_progress progress, uint8_t *stage, size_t size
 static int write_records(struct tls_link *link, const uint8_t *bytes, size_t size, bool is_last, size_t *written)
 {
     *written = 0;
+    ERR_clear_error();
     while (*written < size) {
         size_t left = size - *written, part = left < RECORD_SIZE ? left : RECORD_SIZE;
         link->more_comes = !is_last || part < left;

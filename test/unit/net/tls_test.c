@@ -7,6 +7,7 @@
 #include "test/unit/suite.h"
 
 #include <openssl/err.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,30 @@ static void follows_key_updates(void)
     tls_toy_stop(&toy);
 }
 
+// OpenSSL reads on for as long as there is no data in what it reads, and would hold up the thread of all others.
+static void gives_up_on_key_updates_without_end(void)
+{
+    enum { UPDATES_MAX = 20000 };
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){.version = TLS1_3_VERSION});
+    CU_ASSERT_FATAL(tls_client_connect(&client, toy.port, NULL));
+    CU_ASSERT(tls_client_echo(&client, "echo", 4));
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    int count = 0;
+    while (count < UPDATES_MAX && SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+           SSL_do_handshake(client.ssl) == 1)
+        count++;
+    ERR_clear_error();
+    CU_ASSERT(count < UPDATES_MAX);
+    signal(SIGPIPE, before);
+    CU_ASSERT(connects(toy.port, &(struct tls_client_options){0}));
+    tls_client_fini(&client);
+    tls_toy_stop(&toy);
+}
+
 SUITE_MAIN("net/tls", {"answers over both versions", answers_over_both_versions},
            {"carries bytes intact", carries_bytes_intact},
            {"sends large answers and sources", sends_large_answers_and_sources},
@@ -322,4 +347,5 @@ SUITE_MAIN("net/tls", {"answers over both versions", answers_over_both_versions}
            {"asks clients for certificates", asks_clients_for_certificates},
            {"offers only what is configured", offers_only_what_is_configured},
            {"falls back without the kernel", falls_back_without_the_kernel},
-           {"follows key updates", follows_key_updates})
+           {"follows key updates", follows_key_updates},
+           {"gives up on key updates without end", gives_up_on_key_updates_without_end})
