@@ -6,6 +6,7 @@
 #include "net/protocol/api.h"
 #include "tools/bootstrap.h"
 #include "tools/command.h"
+#include "tools/tls_client_settings.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +16,12 @@
 static const char NETWORK_LOGGER[] = "org.apache.kafka.clients.NetworkClient";
 // A broken broker cannot make one look for the controller cost more than this.
 static const size_t METADATA_MEMORY_MAX = 64 << 20;
+static const char SSL_EXCEPTION[] = "org.apache.kafka.common.errors.SslAuthenticationException";
+static const char HANDSHAKE_EXCEPTION[] = "javax.net.ssl.SSLHandshakeException";
+static const char UNREACHABLE_TEXT[] = "could not be established. Node may not be available.";
+static const char TERMINATED_TEXT[] = "terminated during authentication. This may happen due to any of the following "
+                                      "reasons: (1) Firewall blocking Kafka "
+                                      "TLS traffic (eg it may only allow HTTPS traffic), (2) Transient network issue.";
 static const char TIMEOUT_EXCEPTION[] = "org.apache.kafka.common.errors.TimeoutException";
 
 // One broker that is spoken to.
@@ -36,7 +43,9 @@ struct admin_client {
     int64_t reconnect_backoff_ms, reconnect_backoff_max_ms, connect_timeout_ms;
     const char *call_name;
     int64_t deadline_ms;
-    int tries; // failed ones in a row
+    int tries;               // failed ones in a row
+    struct tls_context *tls; // NULL: connections are not encrypted
+    struct failure refusal;  // why TLS came about with no broker
 };
 
 // What the client heeds, and the other keys of Kafka's AdminClient, which mean nothing here.
@@ -50,7 +59,6 @@ static const char *const admin_keys[] = {
     "reconnect.backoff.max.ms",
     "socket.connection.setup.timeout.ms",
     "socket.connection.setup.timeout.max.ms",
-    "security.protocol",
     "client.dns.lookup",
     "connections.max.idle.ms",
     "metadata.max.age.ms",
@@ -96,15 +104,7 @@ static bool number_property(const struct properties *properties, const char *key
 static bool read_properties(struct admin_client *client, const struct properties *properties, struct failure *failure)
 {
     for (size_t i = 0; i < properties->count; i++) {
-        char *error;
-        if (command_refuses(&properties->items[i], &error)) {
-            failure_set(failure, "org.apache.kafka.common.config.ConfigException", "%s", error);
-            free(error);
-            return false;
-        }
-    }
-    for (size_t i = 0; i < properties->count; i++) {
-        if (!is_admin_key(properties->items[i].key))
+        if (!is_admin_key(properties->items[i].key) && !tls_client_settings_has(properties->items[i].key))
             command_log("WARN", "barnabas.tools", "The configuration '%s' is not known and has no effect.",
                         properties->items[i].key);
     }
@@ -129,17 +129,39 @@ static bool read_properties(struct admin_client *client, const struct properties
     return true;
 }
 
+static bool fail_to_open(struct failure *failure, const char *exception, char *error)
+{
+    failure_set(failure, "org.apache.kafka.common.KafkaException", "Failed to create new KafkaAdminClient");
+    snprintf(failure->cause, sizeof failure->cause, "%s: %s", exception, error);
+    free(error);
+    return false;
+}
+
+// Loads the stores that the properties name.
+static bool secure(struct admin_client *client, const struct tls_client_settings *settings, struct failure *failure)
+{
+    char *reason;
+    if (!settings->is_secured || tls_context_create(&settings->tls, TLS_CLIENT, &client->tls, &reason) == 0)
+        return true;
+    return fail_to_open(failure, "org.apache.kafka.common.KafkaException", reason);
+}
+
 bool admin_client_open(struct admin_client **result, const char *servers, const struct properties *properties,
                        struct failure *failure)
 {
     struct admin_client *client = memory_alloc(sizeof *client);
+    struct tls_client_settings settings = {0};
     char *error;
-    bool ok = read_properties(client, properties, failure);
-    if (ok && !bootstrap_parse(&client->bootstrap, servers, &error)) {
-        ok = failure_set(failure, "org.apache.kafka.common.KafkaException", "Failed to create new KafkaAdminClient");
-        snprintf(failure->cause, sizeof failure->cause, "org.apache.kafka.common.config.ConfigException: %s", error);
+    bool ok = tls_client_settings_read(properties, &settings, &error);
+    if (!ok) {
+        failure_set(failure, "org.apache.kafka.common.config.ConfigException", "%s", error);
         free(error);
     }
+    ok = ok && read_properties(client, properties, failure);
+    if (ok && !bootstrap_parse(&client->bootstrap, servers, &error))
+        ok = fail_to_open(failure, "org.apache.kafka.common.config.ConfigException", error);
+    ok = ok && secure(client, &settings, failure);
+    tls_client_settings_fini(&settings);
     if (ok)
         *result = client;
     else
@@ -161,6 +183,7 @@ void admin_client_close(struct admin_client **client)
     node_forget(&(*client)->any);
     node_forget(&(*client)->controller);
     bootstrap_fini(&(*client)->bootstrap);
+    tls_context_release(&(*client)->tls);
     free((*client)->client_id);
     free(*client);
     *client = NULL;
@@ -199,27 +222,64 @@ static bool fail_at_deadline(const struct admin_client *client, struct failure *
                        client->call_name);
 }
 
-static int node_connect(struct admin_client *client, struct node *node, const char *host, uint16_t port)
+// A broker as messages name it.
+struct node_name {
+    int32_t id;
+    const char *host, *address;
+    uint16_t port;
+};
+
+// Logs that a broker did not take us or we not it, and keeps why as the call's failure. after: the handshake had ended
+// when the broker said so, as it does about a client's certificate in TLS 1.3.
+static void refuse_node(struct admin_client *client, const struct node_name *name, bool after, const char *reason)
+{
+    const char *what = after ? "Failed to process post-handshake messages" : "SSL handshake failed";
+    failure_set(&client->refusal, SSL_EXCEPTION, "%s", what);
+    snprintf(client->refusal.cause, sizeof client->refusal.cause, "%s: %s:%u: %s", HANDSHAKE_EXCEPTION, name->host,
+             name->port, reason);
+    command_log("ERROR", NETWORK_LOGGER,
+                "[AdminClient clientId=%s] Connection to node %d (%s/%s:%u) failed authentication due to: %s",
+                client->client_id, name->id, name->host, name->address, name->port, what);
+}
+
+static void warn_node(const struct admin_client *client, const struct node_name *name, int result)
+{
+    // A broker that speaks no TLS closes when it sees the beginning of a handshake.
+    const char *text = client->tls && result == -ECONNRESET ? TERMINATED_TEXT : UNREACHABLE_TEXT;
+    command_log("WARN", NETWORK_LOGGER, "[AdminClient clientId=%s] Connection to node %d (%s/%s:%u) %s",
+                client->client_id, name->id, name->host, name->address, name->port, text);
+}
+
+// Returns 0 or -errno: after -EPROTO the failure is in client->refusal. Whatever went wrong is logged.
+static int node_connect(struct admin_client *client, struct node *node, const struct node_name *name)
 {
     struct peer_config config = {
-        .host = host,
-        .port = port,
-        .security_protocol = SECURITY_PROTOCOL_PLAINTEXT,
+        .host = name->host,
+        .port = name->port,
+        .security_protocol = client->tls ? SECURITY_PROTOCOL_SSL : SECURITY_PROTOCOL_PLAINTEXT,
+        .tls = client->tls,
         .client_id = client->client_id,
         .connect_timeout_ms = client->connect_timeout_ms,
     };
     struct peer *peer = NULL;
-    int result = peer_connect(&config, client->deadline_ms, &peer, NULL);
-    if (result == 0)
+    char *reason = NULL;
+    int result = peer_connect(&config, client->deadline_ms, &peer, &reason);
+    bool is_connected = result == 0;
+    if (is_connected)
         result = peer_negotiate(peer, client->deadline_ms);
+    if (result == -EPROTO)
+        refuse_node(client, name, is_connected, reason ? reason : "the broker refused the connection");
+    else if (result < 0)
+        warn_node(client, name, result);
+    free(reason);
     if (result < 0) {
         peer_destroy(&peer);
         return result;
     }
     node_forget(node);
     node->peer = peer;
-    node->host = memory_copy_string(host);
-    node->port = port;
+    node->host = memory_copy_string(name->host);
+    node->port = name->port;
     client->tries = 0;
     return 0;
 }
@@ -230,12 +290,17 @@ static bool connect_any(struct admin_client *client, struct failure *failure)
     while (!client->any.peer) {
         size_t index = client->bootstrap_next % client->bootstrap.count;
         const struct bootstrap_server *server = &client->bootstrap.items[index];
-        if (node_connect(client, &client->any, server->host, server->port) == 0)
+        struct node_name name = {-1 - (int32_t)index, server->host, server->address, server->port};
+        int result = node_connect(client, &client->any, &name);
+        if (result == 0)
             break;
-        command_log("WARN", NETWORK_LOGGER,
-                    "[AdminClient clientId=%s] Connection to node %d (%s/%s:%u) could not be established. Node may not "
-                    "be available.",
-                    client->client_id, -1 - (int)index, server->host, server->address, server->port);
+        if (result == -EPROTO) {
+            command_log("WARN", "org.apache.kafka.clients.admin.internals.AdminMetadataManager",
+                        "[AdminClient clientId=%s] Metadata update failed due to authentication error",
+                        client->client_id);
+            *failure = client->refusal;
+            return false;
+        }
         client->bootstrap_next++;
         bool went_round = client->bootstrap_next % client->bootstrap.count == 0;
         if (went_round && !pause_before_retry(client, client->reconnect_backoff_ms, client->reconnect_backoff_max_ms))
@@ -291,8 +356,8 @@ static int find_controller(struct admin_client *client)
         result = -EAGAIN; // no controller at this moment
         if (host && broker->port > 0 && broker->port <= UINT16_MAX) {
             client->any_is_controller = same_address(&client->any, broker->host, broker->port);
-            result =
-                client->any_is_controller ? 0 : node_connect(client, &client->controller, host, (uint16_t)broker->port);
+            struct node_name name = {broker->node_id, host, host, (uint16_t)broker->port};
+            result = client->any_is_controller ? 0 : node_connect(client, &client->controller, &name);
             client->knows_controller = result == 0;
         }
         free(host);
@@ -328,6 +393,10 @@ bool admin_client_send(struct admin_client *client, enum admin_target target, in
         if (result == 0) {
             client->tries = 0;
             return true;
+        }
+        if (result == -EPROTO && client->refusal.message[0]) {
+            *failure = client->refusal;
+            return false;
         }
         if (result == -EOPNOTSUPP)
             return failure_set(failure, "org.apache.kafka.common.errors.UnsupportedVersionException",

@@ -42,7 +42,6 @@ static const struct client_key client_keys[] = {
     {"reconnect.backoff.max.ms", BOTH, KEY_LONG, NULL, 0, 3600000, NULL},
     {"retry.backoff.ms", BOTH, KEY_LONG, NULL, 1, 300000, NULL},
     {"retry.backoff.max.ms", BOTH, KEY_IGNORED, NULL, 0, 0, NULL},
-    {"security.protocol", BOTH, KEY_IGNORED, NULL, 0, 0, NULL},
     {"socket.connection.setup.timeout.ms", BOTH, KEY_LONG, NULL, 1000, INT32_MAX, NULL},
     {"socket.connection.setup.timeout.max.ms", BOTH, KEY_IGNORED, NULL, 0, 0, NULL},
     {"metric.reporters", BOTH, KEY_IGNORED, NULL, 0, 0, NULL},
@@ -252,8 +251,10 @@ static const struct client_key *find_key(enum client_kind kind, const char *name
 }
 
 bool client_config_apply(enum client_kind kind, const struct properties *properties, rd_kafka_conf_t *conf,
-                         char **error)
+                         struct tls_client_settings *tls, char **error)
 {
+    if (!tls_client_settings_read(properties, tls, error))
+        return false;
     for (size_t i = 0; i < sizeof client_defaults / sizeof client_defaults[0]; i++) {
         if ((client_defaults[i].kinds & kind) &&
             !set_target(conf, client_defaults[i].name, client_defaults[i].value, error))
@@ -261,8 +262,8 @@ bool client_config_apply(enum client_kind kind, const struct properties *propert
     }
     for (size_t i = 0; i < properties->count; i++) {
         const struct property *property = &properties->items[i];
-        if (command_refuses(property, error))
-            return false;
+        if (tls_client_settings_has(property->key))
+            continue;
         bool is_known;
         const struct client_key *key = find_key(kind, property->key, &is_known);
         if (!key) {
@@ -275,51 +276,6 @@ bool client_config_apply(enum client_kind kind, const struct properties *propert
             return false;
     }
     return true;
-}
-
-int client_config_resolve(unsigned failed_connections, const char *node, const char *service,
-                          const struct addrinfo *hints, struct addrinfo **result)
-{
-    if (!node && !service) {
-        freeaddrinfo(*result); // librdkafka gives an answer back this way
-        return 0;
-    }
-    if (failed_connections % 2 == 0 && hints->ai_family == AF_UNSPEC) {
-        struct addrinfo narrowed = *hints;
-        narrowed.ai_family = AF_INET;
-        if (getaddrinfo(node, service, &narrowed, result) == 0)
-            return 0;
-    }
-    return getaddrinfo(node, service, hints, result);
-}
-
-void client_config_warn_connection(const char *who, const struct bootstrap *bootstrap, const char *reason)
-{
-    // "localhost:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: …", or "localhost:9092/0: …"
-    const char *slash = strchr(reason, '/');
-    const char *address = strchr(reason, '#');
-    if (!slash || !address || strncmp(slash, "/bootstrap", 10) == 0) {
-        size_t index = 0;
-        for (size_t i = 0; slash && i < bootstrap->count; i++) {
-            char name[300];
-            int size = snprintf(name, sizeof name, "%s:%u", bootstrap->items[i].host, bootstrap->items[i].port);
-            if (size == (int)(slash - reason) && strncmp(name, reason, (size_t)size) == 0)
-                index = i;
-        }
-        const struct bootstrap_server *server = &bootstrap->items[index];
-        int id = -1 - (int)index;
-        command_log("WARN", "org.apache.kafka.clients.NetworkClient",
-                    "[%s] Connection to node %d (%s/%s:%u) could not be established. Node may not be available.", who,
-                    id, server->host, server->address, server->port);
-        command_log("WARN", "org.apache.kafka.clients.NetworkClient",
-                    "[%s] Bootstrap broker %s:%u (id: %d rack: null) disconnected", who, server->host, server->port,
-                    id);
-        return;
-    }
-    size_t host_size = strcspn(reason, ":");
-    command_log("WARN", "org.apache.kafka.clients.NetworkClient",
-                "[%s] Connection to node %d (%.*s/%.*s) could not be established. Node may not be available.", who,
-                atoi(slash + 1), (int)host_size, reason, (int)strcspn(address + 1, " "), address + 1);
 }
 
 const char *client_config_error_text(rd_kafka_resp_err_t error)

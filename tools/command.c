@@ -85,27 +85,6 @@ void command_read_properties(const struct arguments *options, const char *name, 
     }
 }
 
-bool command_refuses(const struct property *property, char **error)
-{
-    static const char *const protocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
-    bool is_secured = strncmp(property->key, "ssl.", 4) == 0 || strncmp(property->key, "sasl.", 5) == 0;
-    if (strcmp(property->key, "security.protocol") == 0) {
-        bool is_known = false;
-        for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
-            is_known = is_known || strcasecmp(property->value, protocols[i]) == 0;
-        if (!is_known) {
-            *error = memory_format("Invalid value %s for configuration security.protocol: String must be one of (case "
-                                   "insensitive): SASL_SSL, PLAINTEXT, SSL, SASL_PLAINTEXT",
-                                   property->value);
-            return true;
-        }
-        is_secured = strcasecmp(property->value, "PLAINTEXT") != 0;
-    }
-    if (is_secured)
-        *error = memory_format("The configuration %s is not supported: connections are not secured yet", property->key);
-    return is_secured;
-}
-
 const char *command_text_property(const struct properties *properties, const char *key, const char *otherwise)
 {
     const char *value = properties_get(properties, key);

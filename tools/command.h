@@ -35,8 +35,4 @@ void command_read_properties(const struct arguments *options, const char *name, 
 const char *command_text_property(const struct properties *properties, const char *key, const char *otherwise);
 bool command_flag_property(const struct properties *properties, const char *key, bool otherwise);
 
-// A key that would secure the connection is refused, since going on without would be worse: true with a message in
-// error, to be freed.
-bool command_refuses(const struct property *property, char **error);
-
 #endif

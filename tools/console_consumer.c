@@ -4,13 +4,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "tools/client_config.h"
+#include "tools/client_session.h"
 #include "tools/command.h"
 #include "tools/console_consumer_options.h"
 #include "tools/topic_filter.h"
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,11 +20,8 @@ static const char CONSUMER_LOGGER[] = "org.apache.kafka.tools.consumer.ConsoleCo
 enum { WAIT_MS_MAX = 100, ASK_MS_MAX = 200 };
 
 struct consumer {
+    struct client_session session; // first: client_session.h
     struct console_consumer_options options;
-    rd_kafka_t *client;
-    struct bootstrap bootstrap;
-    atomic_uint failed_connections;
-    char who[512]; // for log lines
     int64_t processed;
     int64_t unstored; // records whose offset could not be kept for the commit
     bool has_warned_topic;
@@ -39,34 +36,12 @@ static void note_signal(int number)
     consumer_signal = number;
 }
 
-static void on_error(rd_kafka_t *client, int error, const char *reason, void *context)
-{
-    struct consumer *consumer = context;
-    if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE) {
-        atomic_fetch_add(&consumer->failed_connections, 1);
-        client_config_warn_connection(consumer->who, &consumer->bootstrap, reason);
-    }
-    (void)client;
-}
-
-static int on_resolve(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result,
-                      void *context)
-{
-    const struct consumer *consumer = context;
-    return client_config_resolve(atomic_load(&consumer->failed_connections), node, service, hints, result);
-}
-
-static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
-{
-    (void)client, (void)level, (void)facility, (void)text; // errors come to on_error and with the records
-}
-
 static noreturn void exit_unknown_error(const char *text, const char *cause)
 {
     command_log("ERROR", CONSUMER_LOGGER, "Unknown error when running consumer: ");
     fprintf(stderr, "%s\n", text);
     if (cause)
-        fprintf(stderr, "Caused by: org.apache.kafka.common.config.ConfigException: %s\n", cause);
+        fprintf(stderr, "Caused by: %s\n", cause);
     exit(1);
 }
 
@@ -83,27 +58,20 @@ static void consumer_connect(struct consumer *consumer)
     char *error;
     char reason[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (!client_config_apply(CLIENT_CONSUMER, properties, conf, &error))
+    struct client_session *session = &consumer->session;
+    if (!client_config_apply(CLIENT_CONSUMER, properties, conf, &session->settings, &error))
         exit_config(error);
-    snprintf(consumer->who, sizeof consumer->who, "Consumer clientId=%s, groupId=%s",
+    snprintf(session->who, sizeof session->who, "Consumer clientId=%s, groupId=%s",
              properties_get(properties, "client.id"), properties_get(properties, "group.id"));
-    if (!bootstrap_parse(&consumer->bootstrap, properties_get(properties, "bootstrap.servers"), &error))
-        exit_unknown_error("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer", error);
     const char *excludes = properties_get(properties, "exclude.internal.topics");
     if (consumer->options.include && (!excludes || strcmp(excludes, "false") != 0) &&
         rd_kafka_conf_set(conf, "topic.blacklist", "^__consumer_offsets$,^__transaction_state$", reason,
                           sizeof reason) != RD_KAFKA_CONF_OK)
         exit_config(reason);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_conf_set_log_cb(conf, on_log);
-    rd_kafka_conf_set_resolve_cb(conf, on_resolve);
     rd_kafka_conf_set_opaque(conf, consumer);
-    consumer->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
-    if (!consumer->client) {
-        rd_kafka_conf_destroy(conf);
-        exit_config(reason);
-    }
-    rd_kafka_poll_set_consumer(consumer->client);
+    if (!client_session_open(session, RD_KAFKA_CONSUMER, properties_get(properties, "bootstrap.servers"), conf, &error))
+        exit_unknown_error("org.apache.kafka.common.KafkaException: Failed to construct kafka consumer", error);
+    rd_kafka_poll_set_consumer(consumer->session.client);
 }
 
 // One partition is assigned; a topic or an expression is subscribed to, as a member of the group.
@@ -114,7 +82,7 @@ static void consumer_begin(struct consumer *consumer)
     rd_kafka_resp_err_t error;
     if (options->partition >= 0) {
         rd_kafka_topic_partition_list_add(list, options->topic, options->partition)->offset = options->offset;
-        error = rd_kafka_assign(consumer->client, list);
+        error = rd_kafka_assign(consumer->session.client, list);
     } else {
         char *expression = NULL;
         if (options->include) {
@@ -126,7 +94,7 @@ static void consumer_begin(struct consumer *consumer)
             }
         }
         rd_kafka_topic_partition_list_add(list, expression ? expression : options->topic, RD_KAFKA_PARTITION_UA);
-        error = rd_kafka_subscribe(consumer->client, list);
+        error = rd_kafka_subscribe(consumer->session.client, list);
         free(expression);
     }
     rd_kafka_topic_partition_list_destroy(list);
@@ -146,7 +114,7 @@ static void warn_metadata(struct consumer *consumer, const char *issue)
     command_log("WARN", "org.apache.kafka.clients.NetworkClient",
                 "[%s] The metadata response from the cluster reported a recoverable issue with correlation id 2 : "
                 "{%s=%s}",
-                consumer->who, topic, issue);
+                consumer->session.who, topic, issue);
 }
 
 // What an error about the topic, the group or its offsets means for going on.
@@ -158,7 +126,7 @@ static enum outcome consumer_judge(struct consumer *consumer, rd_kafka_resp_err_
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
         warn_metadata(consumer, "INVALID_TOPIC_EXCEPTION");
         command_log("ERROR", "org.apache.kafka.clients.Metadata", "[%s] Metadata response reported invalid topics [%s]",
-                    consumer->who, topic);
+                    consumer->session.who, topic);
         snprintf(text, sizeof text, "org.apache.kafka.common.errors.InvalidTopicException: Invalid topics: [%s]",
                  topic);
         log_end(text);
@@ -189,18 +157,27 @@ static enum outcome consumer_judge(struct consumer *consumer, rd_kafka_resp_err_
 // before it looks for the partition's leader. Not being answered is no reason to end.
 static enum outcome consumer_ask_topic(struct consumer *consumer)
 {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->client, consumer->options.topic, NULL);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->session.client, consumer->options.topic, NULL);
     if (!topic)
         return CONSUMER_GOES_ON;
     enum outcome outcome = CONSUMER_GOES_ON;
     const rd_kafka_metadata_t *metadata;
-    if (rd_kafka_metadata(consumer->client, 0, topic, &metadata, ASK_MS_MAX) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (rd_kafka_metadata(consumer->session.client, 0, topic, &metadata, ASK_MS_MAX) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (metadata->topic_cnt == 1)
             outcome = consumer_judge(consumer, metadata->topics[0].err, "");
         rd_kafka_metadata_destroy(metadata);
     }
     rd_kafka_topic_destroy(topic);
     return outcome;
+}
+
+static void log_refusal(const struct consumer *consumer)
+{
+    const struct failure *refusal = &consumer->session.refusal;
+    char text[sizeof refusal->exception + sizeof refusal->message + 2];
+    snprintf(text, sizeof text, "%s: %s", refusal->exception, refusal->message);
+    log_end(text);
+    fprintf(stderr, "Caused by: %s\n", refusal->cause);
 }
 
 // What came instead of a record.
@@ -242,7 +219,7 @@ static enum outcome consumer_take(struct consumer *consumer, const rd_kafka_mess
 static rd_kafka_message_t *consumer_receive(struct consumer *consumer)
 {
     int64_t timeout_ms = consumer->options.timeout_ms;
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, 0);
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->session.client, 0);
     if (!message)
         fflush(stdout); // nothing more for now: let people see what there is
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
@@ -252,7 +229,11 @@ static rd_kafka_message_t *consumer_receive(struct consumer *consumer)
             log_end("org.apache.kafka.common.errors.TimeoutException");
             return NULL;
         }
-        message = rd_kafka_consumer_poll(consumer->client, left_ms < WAIT_MS_MAX ? (int)left_ms : WAIT_MS_MAX);
+        message = rd_kafka_consumer_poll(consumer->session.client, left_ms < WAIT_MS_MAX ? (int)left_ms : WAIT_MS_MAX);
+        if (!message && consumer->session.refusal.message[0]) {
+            log_refusal(consumer);
+            return NULL;
+        }
         if (message && message->err) {
             enum outcome outcome = consumer_take_error(consumer, message);
             rd_kafka_message_destroy(message);
@@ -305,7 +286,7 @@ int main(int argc, char **argv)
     if (outcome != CONSUMER_FAILS)
         fprintf(stderr, "Processed a total of %" PRId64 " messages\n", consumer.processed);
     // Commits what was written and leaves the group. Taking librdkafka's threads down would only cost time.
-    rd_kafka_consumer_close(consumer.client);
+    rd_kafka_consumer_close(consumer.session.client);
     if (consumer.options.shows_events)
         puts("shutdown_complete");
     fflush(stdout);

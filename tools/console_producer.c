@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "tools/client_config.h"
+#include "tools/client_session.h"
 #include "tools/command.h"
 #include "tools/line_input.h"
 #include "tools/line_reader.h"
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -60,16 +60,14 @@ static const struct argument_row producer_options[] = {
 };
 
 static const char PRODUCER_LOGGER[] = "org.apache.kafka.clients.producer.internals.ErrorLoggingCallback";
+static const char SSL_EXCEPTION[] = "SslAuthenticationException";
 // What one record can cost on the wire beside its bytes: the batch's header, and lengths of up to five bytes each.
 enum { BATCH_OVERHEAD_BYTES = 61, RECORD_OVERHEAD_BYTES_MAX = 21, METADATA_PAUSE_MS_MAX = 100 };
 
 struct producer {
-    rd_kafka_t *client;
+    struct client_session session; // first: client_session.h
     rd_kafka_topic_t *topic;
     const char *topic_name;
-    atomic_uint failed_connections;
-    char who[256]; // for log lines
-    struct bootstrap bootstrap;
     struct line_input input;
     struct line_reader reader;
     int events_fd; // readable when librdkafka has something for us
@@ -94,30 +92,6 @@ static noreturn void exit_with(const char *exception, const char *message)
     exit(1);
 }
 
-static void on_error(rd_kafka_t *client, int error, const char *reason, void *context)
-{
-    struct producer *producer = context;
-    if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE) {
-        atomic_fetch_add(&producer->failed_connections, 1);
-        client_config_warn_connection(producer->who, &producer->bootstrap, reason);
-    } else if (error == RD_KAFKA_RESP_ERR__FATAL) {
-        command_log("ERROR", "barnabas.tools", "[%s] %s", producer->who, reason);
-    }
-    (void)client;
-}
-
-static int on_resolve(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result,
-                      void *context)
-{
-    const struct producer *producer = context;
-    return client_config_resolve(atomic_load(&producer->failed_connections), node, service, hints, result);
-}
-
-static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
-{
-    (void)client, (void)level, (void)facility, (void)text; // errors come to on_error
-}
-
 static void log_failure(const struct producer *producer, size_t key_size, bool has_key, size_t value_size,
                         bool has_value, const char *exception, const char *text)
 {
@@ -130,6 +104,8 @@ static void log_failure(const struct producer *producer, size_t key_size, bool h
                 "Error when sending message to topic %s with key: %s, value: %s with error:", producer->topic_name, key,
                 value);
     fprintf(stderr, "org.apache.kafka.common.errors.%s: %s\n", exception, text);
+    if (strcmp(exception, SSL_EXCEPTION) == 0)
+        fprintf(stderr, "Caused by: %s\n", producer->session.refusal.cause);
 }
 
 static const char *failure_exception(rd_kafka_resp_err_t error)
@@ -228,36 +204,30 @@ static void producer_connect(struct producer *producer, struct properties *prope
 {
     char *error;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    struct client_session *session = &producer->session;
     producer_settle_idempotence(properties);
-    if (!client_config_apply(CLIENT_PRODUCER, properties, conf, &error))
+    if (!client_config_apply(CLIENT_PRODUCER, properties, conf, &session->settings, &error))
         exit_with("org.apache.kafka.common.config.ConfigException", error);
     producer->max_block_ms = number_property(properties, "max.block.ms", 60000);
     producer->max_request_size = number_property(properties, "max.request.size", 1048576);
-    snprintf(producer->who, sizeof producer->who, "Producer clientId=%s", properties_get(properties, "client.id"));
-    if (!bootstrap_parse(&producer->bootstrap, properties_get(properties, "bootstrap.servers"), &error)) {
-        fprintf(stderr, "org.apache.kafka.common.KafkaException: Failed to construct kafka producer\n");
-        exit_with("Caused by: org.apache.kafka.common.config.ConfigException", error);
-    }
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_conf_set_log_cb(conf, on_log);
-    rd_kafka_conf_set_resolve_cb(conf, on_resolve);
+    snprintf(session->who, sizeof session->who, "Producer clientId=%s", properties_get(properties, "client.id"));
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, producer);
     char reason[512];
     // A record's own limit is max.request.size, checked before it is handed over.
     if (rd_kafka_conf_set(conf, "message.max.bytes", "1000000000", reason, sizeof reason) != RD_KAFKA_CONF_OK)
         exit_with("org.apache.kafka.common.config.ConfigException", reason);
-    producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-    if (!producer->client) {
-        rd_kafka_conf_destroy(conf);
-        exit_with("org.apache.kafka.common.config.ConfigException", reason);
+    if (!client_session_open(session, RD_KAFKA_PRODUCER, properties_get(properties, "bootstrap.servers"), conf,
+                             &error)) {
+        fprintf(stderr, "org.apache.kafka.common.KafkaException: Failed to construct kafka producer\n");
+        exit_with("Caused by", error);
     }
     producer->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(producer->client);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(producer->session.client);
     uint64_t one = 1;
     rd_kafka_queue_io_event_enable(queue, producer->events_fd, &one, sizeof one);
     rd_kafka_queue_destroy(queue);
-    producer->topic = rd_kafka_topic_new(producer->client, producer->topic_name, NULL);
+    producer->topic = rd_kafka_topic_new(producer->session.client, producer->topic_name, NULL);
     if (!producer->topic)
         exit_with("org.apache.kafka.common.KafkaException", rd_kafka_err2str(rd_kafka_last_error()));
 }
@@ -267,7 +237,7 @@ static void warn_metadata(const struct producer *producer, const char *issue)
     command_log("WARN", "org.apache.kafka.clients.NetworkClient",
                 "[%s] The metadata response from the cluster reported a recoverable issue with correlation id 1 : "
                 "{%s=%s}",
-                producer->who, producer->topic_name, issue);
+                producer->session.who, producer->topic_name, issue);
 }
 
 // What one answer says of the topic: NO_ERROR when there is a partition with a leader to send to.
@@ -300,8 +270,8 @@ static bool producer_await_metadata(struct producer *producer, const struct line
         const rd_kafka_metadata_t *metadata;
         rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
         if (left_ms > 0)
-            error =
-                rd_kafka_metadata(producer->client, 0, producer->topic, &metadata, left_ms < 100 ? (int)left_ms : 100);
+            error = rd_kafka_metadata(producer->session.client, 0, producer->topic, &metadata,
+                                      left_ms < 100 ? (int)left_ms : 100);
         bool is_answered = error == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (is_answered) {
             error = topic_state(metadata);
@@ -309,14 +279,20 @@ static bool producer_await_metadata(struct producer *producer, const struct line
         }
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
             return producer->has_metadata = true;
-        rd_kafka_poll(producer->client, 0);
+        rd_kafka_poll(producer->session.client, 0);
+        if (!is_answered && producer->session.refusal.message[0]) {
+            exception = SSL_EXCEPTION;
+            snprintf(text, sizeof text, "%.100s", producer->session.refusal.message);
+            break;
+        }
         if (is_answered && !has_warned) {
             warn_metadata(producer, kafka_error_name((int16_t)error));
             has_warned = true;
         }
         if (error == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
             command_log("ERROR", "org.apache.kafka.clients.Metadata",
-                        "[%s] Metadata response reported invalid topics [%s]", producer->who, producer->topic_name);
+                        "[%s] Metadata response reported invalid topics [%s]", producer->session.who,
+                        producer->topic_name);
             exception = "InvalidTopicException";
             snprintf(text, sizeof text, "Invalid topics: [%s]", producer->topic_name);
             break;
@@ -378,12 +354,12 @@ static void producer_enqueue(struct producer *producer, const struct line_record
         // librdkafka takes bytes as changeable but copies them (MSG_F_COPY).
         void *value = (void *)(uintptr_t)record->value.data;
         void *key = (void *)(uintptr_t)record->key.data;
-        error = rd_kafka_producev(producer->client, RD_KAFKA_V_RKT(producer->topic),
+        error = rd_kafka_producev(producer->session.client, RD_KAFKA_V_RKT(producer->topic),
                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(value, record->value.size),
                                   RD_KAFKA_V_KEY(key, record->key.size), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
         if (error && headers)
             rd_kafka_headers_destroy(headers);
-        rd_kafka_poll(producer->client, error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
+        rd_kafka_poll(producer->session.client, error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
     } while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL && !producer_signal);
     if (error && error != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         log_failure(producer, record->key.size, !view_is_null(record->key), record->value.size,
@@ -394,7 +370,7 @@ static void producer_enqueue(struct producer *producer, const struct line_record
 static void producer_flush(struct producer *producer)
 {
     int seen = producer_signal;
-    while (rd_kafka_flush(producer->client, 500) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+    while (rd_kafka_flush(producer->session.client, 500) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
         if (producer_signal != seen)
             break;
     }
@@ -428,7 +404,7 @@ static void drain_events(struct producer *producer)
     uint64_t events;
     if (read(producer->events_fd, &events, sizeof events) < 0 && errno != EAGAIN)
         producer_signal = SIGTERM;
-    rd_kafka_poll(producer->client, 0);
+    rd_kafka_poll(producer->session.client, 0);
 }
 
 // Waits for input while errors and acknowledgements are looked after. Returns false at a signal or a broken input.

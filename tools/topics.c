@@ -56,7 +56,8 @@ int main(int argc, char **argv)
         fflush(stdout);
         command_log("ERROR",
                     arguments.uses_zookeeper ? "kafka.admin.TopicCommand$" : "org.apache.kafka.tools.TopicCommand",
-                    "%s: %s\n", failure.exception, failure.message);
+                    "%s: %s\n%s%s%s", failure.exception, failure.message, failure.cause[0] ? "Caused by: " : "",
+                    failure.cause, failure.cause[0] ? "\n" : "");
     }
     arguments_fini(&arguments.arguments);
     return ok && fflush(stdout) == 0 ? 0 : 1;

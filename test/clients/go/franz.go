@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -11,7 +12,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-type franzClient struct{ address string }
+type franzClient struct {
+	address string
+	tls     *tls.Config
+}
+
+// The options that say where and how to connect, and more of them.
+func (c franzClient) options(more ...kgo.Opt) []kgo.Opt {
+	options := append([]kgo.Opt{kgo.SeedBrokers(c.address)}, more...)
+	if c.tls != nil {
+		options = append(options, kgo.DialTLSConfig(c.tls))
+	}
+	return options
+}
 
 func (c franzClient) retention(admin *kadm.Client, topic string) (string, error) {
 	resources, err := admin.DescribeTopicConfigs(context.Background(), topic)
@@ -31,7 +44,7 @@ func (c franzClient) retention(admin *kadm.Client, topic string) (string, error)
 }
 
 func (c franzClient) admin(topic string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.address))
+	client, err := kgo.NewClient(c.options()...)
 	if err != nil {
 		return err
 	}
@@ -87,8 +100,8 @@ func (c franzClient) matrix(topic string) error {
 		"snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
 	for _, acksName := range acksNames {
 		for _, codec := range codecs {
-			options := []kgo.Opt{kgo.SeedBrokers(c.address), kgo.RequiredAcks(acks[acksName]),
-				kgo.ProducerBatchCompression(compression[codec]), kgo.AllowAutoTopicCreation()}
+			options := c.options(kgo.RequiredAcks(acks[acksName]), kgo.ProducerBatchCompression(compression[codec]),
+				kgo.AllowAutoTopicCreation())
 			if acksName != "all" {
 				options = append(options, kgo.DisableIdempotentWrite())
 			}
@@ -114,7 +127,7 @@ func (c franzClient) matrix(topic string) error {
 }
 
 func (c franzClient) produce(topic, partitioner string) error {
-	options := []kgo.Opt{kgo.SeedBrokers(c.address), kgo.DefaultProduceTopic(topic), kgo.AllowAutoTopicCreation()}
+	options := c.options(kgo.DefaultProduceTopic(topic), kgo.AllowAutoTopicCreation())
 	if partitioner == "round-robin" {
 		options = append(options, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	}
@@ -142,9 +155,9 @@ func (c franzClient) produce(topic, partitioner string) error {
 }
 
 func (c franzClient) consume(topic, group string, count int) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.address), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(group),
+	client, err := kgo.NewClient(c.options(kgo.ConsumeTopics(topic), kgo.ConsumerGroup(group),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.SessionTimeout(6*time.Second),
-		kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(500*time.Millisecond))
+		kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(500*time.Millisecond))...)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"strconv"
@@ -75,13 +77,39 @@ func show(partition int32, offset int64, one record) {
 	fmt.Printf("%d\t%d\t%s\t%s\t%s\n", partition, offset, text(one.key), text(one.value), strings.Join(pairs, ","))
 }
 
+// Nil without a CA to trust; a certificate of one's own is sent when there is one.
+func tlsConfig() (*tls.Config, error) {
+	ca, certificate := os.Getenv("CLIENT_TLS_CA"), os.Getenv("CLIENT_TLS_CERTIFICATE")
+	if ca == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	config.RootCAs.AppendCertsFromPEM(text)
+	if certificate != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, os.Getenv("CLIENT_TLS_KEY"))
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
 func run(arguments []string) error {
 	address, command, topic := arguments[1], arguments[2], arguments[3]
+	secured, err := tlsConfig()
+	if err != nil {
+		return err
+	}
 	var one client
 	if arguments[0] == "sarama" {
-		one = saramaClient{address}
+		one = saramaClient{address, secured}
 	} else {
-		one = franzClient{address}
+		one = franzClient{address, secured}
 	}
 	switch command {
 	case "admin":

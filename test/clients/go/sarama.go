@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -11,11 +12,16 @@ import (
 	"github.com/IBM/sarama"
 )
 
-type saramaClient struct{ address string }
+type saramaClient struct {
+	address string
+	tls     *tls.Config
+}
 
 func (c saramaClient) config() *sarama.Config {
 	config := sarama.NewConfig()
 	config.Version = sarama.V3_6_0_0
+	config.Net.TLS.Enable = c.tls != nil
+	config.Net.TLS.Config = c.tls
 	config.Producer.Return.Successes = true
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Offsets.AutoCommit.Enable = false

@@ -2,7 +2,10 @@
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.io.Reader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,6 +36,8 @@ public final class Client {
     private static final List<String> CODECS = Arrays.asList("none", "gzip", "snappy", "lz4", "zstd");
     private static final List<String> ACKS = Arrays.asList("0", "1", "all");
 
+    private static final Properties FROM_FILE = new Properties();
+
     private final String address;
 
     private Client(String address) {
@@ -41,6 +46,7 @@ public final class Client {
 
     private Properties properties(Object... pairs) {
         Properties properties = new Properties();
+        properties.putAll(FROM_FILE);
         properties.put("bootstrap.servers", address);
         for (int i = 0; i < pairs.length; i += 2)
             properties.put(pairs[i], pairs[i + 1]);
@@ -148,6 +154,10 @@ public final class Client {
 
     public static void main(String[] arguments) throws Exception {
         Client client = new Client(arguments[0]);
+        if (System.getenv("CLIENT_PROPERTIES") != null)
+            try (Reader file = Files.newBufferedReader(Path.of(System.getenv("CLIENT_PROPERTIES")))) {
+                FROM_FILE.load(file);
+            }
         switch (arguments[1]) {
             case "admin": client.admin(arguments[2]); break;
             case "matrix": client.matrix(arguments[2]); break;

@@ -2,6 +2,7 @@
 // kafkajs, see ../README.md.
 'use strict';
 const { once } = require('events');
+const fs = require('fs');
 const readline = require('readline');
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, Partitioners, logLevel } = require('kafkajs');
 const SnappyCodec = require('kafkajs-snappy');
@@ -14,7 +15,11 @@ const CODECS = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snapp
 const ACKS = { 0: 0, 1: 1, all: -1 };
 
 const [address, command, ...parameters] = process.argv.slice(2);
-const kafka = new Kafka({ clientId: 'client', brokers: [address], logLevel: logLevel.ERROR });
+const read = (name) => process.env[name] && fs.readFileSync(process.env[name], 'utf8');
+const ssl = process.env.CLIENT_TLS_CA
+  ? { ca: [read('CLIENT_TLS_CA')], cert: read('CLIENT_TLS_CERTIFICATE'), key: read('CLIENT_TLS_KEY') }
+  : false;
+const kafka = new Kafka({ clientId: 'client', brokers: [address], ssl, logLevel: logLevel.ERROR });
 
 function check(condition, what) {
   if (!condition) throw new Error(what);

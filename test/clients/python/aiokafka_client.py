@@ -5,10 +5,20 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.helpers import create_ssl_context
 
-from common import ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, main, records, show
+from common import (ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, TLS_CA, TLS_CERTIFICATE, TLS_KEY,
+                    main, records, show)
 
 CODECS = ('none', 'gzip', 'snappy', 'lz4', 'zstd')
+
+
+def connection(address):
+    options = {'bootstrap_servers': address}
+    if TLS_CA:
+        context = create_ssl_context(cafile=TLS_CA, certfile=TLS_CERTIFICATE, keyfile=TLS_KEY)
+        options.update(security_protocol='SSL', ssl_context=context)
+    return options
 
 
 async def retention(admin, topic):
@@ -17,7 +27,7 @@ async def retention(admin, topic):
 
 
 async def run_admin(address, topic):
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    admin = AIOKafkaAdminClient(**connection(address))
     await admin.start()
     await admin.create_topics([NewTopic(topic, PARTITIONS, 1, topic_configs={'retention.ms': '60000'})])
     assert len((await admin.describe_topics([topic]))[0]['partitions']) == PARTITIONS
@@ -34,7 +44,7 @@ async def run_admin(address, topic):
 async def run_matrix(address, topic):
     for acks in ACKS:
         for codec in CODECS:
-            producer = AIOKafkaProducer(bootstrap_servers=address, acks=acks if acks == 'all' else int(acks),
+            producer = AIOKafkaProducer(**connection(address), acks=acks if acks == 'all' else int(acks),
                                         enable_idempotence=acks == 'all',
                                         compression_type=None if codec == 'none' else codec)
             await producer.start()
@@ -56,7 +66,7 @@ class RoundRobin:
 
 async def run_produce(address, topic, partitioner):
     options = {'partitioner': RoundRobin()} if partitioner == 'round-robin' else {}
-    producer = AIOKafkaProducer(bootstrap_servers=address, enable_idempotence=True, **options)
+    producer = AIOKafkaProducer(**connection(address), enable_idempotence=True, **options)
     await producer.start()
     sent = [await producer.send(topic, value, key, headers=headers) for key, value, headers in records()]
     for future in sent:
@@ -66,7 +76,7 @@ async def run_produce(address, topic, partitioner):
 
 
 async def run_consume(address, topic, group, count):
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=address, group_id=group, auto_offset_reset='earliest',
+    consumer = AIOKafkaConsumer(topic, **connection(address), group_id=group, auto_offset_reset='earliest',
                                 enable_auto_commit=False, session_timeout_ms=SESSION_TIMEOUT_MS,
                                 heartbeat_interval_ms=HEARTBEAT_MS)
     await consumer.start()

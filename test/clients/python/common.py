@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the Python clients share: the form of records on stdin and stdout, see ../README.md."""
+import os
 import sys
 
 PARTITIONS = 3
@@ -8,6 +9,14 @@ PER_COMBINATION = 20
 # Groups notice a dead member within this time.
 SESSION_TIMEOUT_MS = 6000
 HEARTBEAT_MS = 500
+
+
+# TLS when there is a CA; a certificate of one's own when there is one, in two PEM files or a PKCS12 file.
+TLS_CA = os.environ.get('CLIENT_TLS_CA')
+TLS_CERTIFICATE = os.environ.get('CLIENT_TLS_CERTIFICATE')
+TLS_KEY = os.environ.get('CLIENT_TLS_KEY')
+TLS_KEYSTORE = os.environ.get('CLIENT_TLS_KEYSTORE')
+TLS_PASSWORD = os.environ.get('CLIENT_TLS_PASSWORD')
 
 
 def null_or_bytes(text):

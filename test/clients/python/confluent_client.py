@@ -5,9 +5,21 @@ import sys
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType)
 
-from common import ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, main, records, show
+from common import (ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, TLS_CA, TLS_CERTIFICATE, TLS_KEY,
+                    TLS_KEYSTORE, TLS_PASSWORD, main, records, show)
 
 CODECS = ('none', 'gzip', 'snappy', 'lz4', 'zstd')
+
+
+def connection(address):
+    options = {'bootstrap.servers': address}
+    if TLS_CA:
+        options.update({'security.protocol': 'ssl', 'ssl.ca.location': TLS_CA})
+    if TLS_CERTIFICATE:
+        options.update({'ssl.certificate.location': TLS_CERTIFICATE, 'ssl.key.location': TLS_KEY})
+    if TLS_KEYSTORE:
+        options.update({'ssl.keystore.location': TLS_KEYSTORE, 'ssl.keystore.password': TLS_PASSWORD})
+    return options
 
 
 def finish(futures):
@@ -19,7 +31,7 @@ def retention(admin, topic):
 
 
 def run_admin(address, topic):
-    admin = AdminClient({'bootstrap.servers': address})
+    admin = AdminClient({**connection(address)})
     finish(admin.create_topics([NewTopic(topic, PARTITIONS, 1, config={'retention.ms': '60000'})]))
     assert len(admin.list_topics(topic, 60).topics[topic].partitions) == PARTITIONS
     assert len(admin.describe_cluster().result(60).nodes) == 1
@@ -36,7 +48,7 @@ def run_admin(address, topic):
 def run_matrix(address, topic):
     for acks in ACKS:
         for codec in CODECS:
-            producer = Producer({'bootstrap.servers': address, 'acks': acks, 'compression.codec': codec,
+            producer = Producer({**connection(address), 'acks': acks, 'compression.codec': codec,
                                  'enable.idempotence': acks == 'all'})
             for number in range(PER_COMBINATION):
                 producer.produce(topic, f'{acks}-{codec}-{number}')
@@ -46,7 +58,7 @@ def run_matrix(address, topic):
 
 def run_produce(address, topic, partitioner):
     partitions = None
-    settings = {'bootstrap.servers': address, 'partitioner': 'murmur2_random', 'enable.idempotence': True}
+    settings = {**connection(address), 'partitioner': 'murmur2_random', 'enable.idempotence': True}
     producer = Producer(settings)
     if partitioner == 'round-robin':
         partitions = len(producer.list_topics(topic, 60).topics[topic].partitions)
@@ -67,7 +79,7 @@ def run_produce(address, topic, partitioner):
 
 
 def run_consume(address, topic, group, count):
-    consumer = Consumer({'bootstrap.servers': address, 'group.id': group, 'auto.offset.reset': 'earliest',
+    consumer = Consumer({**connection(address), 'group.id': group, 'auto.offset.reset': 'earliest',
                          'enable.auto.commit': False, 'session.timeout.ms': SESSION_TIMEOUT_MS,
                          'heartbeat.interval.ms': HEARTBEAT_MS})
     consumer.subscribe([topic])

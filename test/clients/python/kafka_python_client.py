@@ -4,9 +4,17 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.structs import OffsetAndMetadata
 
-from common import ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, main, records, show
+from common import (ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, TLS_CA, TLS_CERTIFICATE, TLS_KEY,
+                    main, records, show)
 
 CODECS = ('none', 'gzip', 'snappy', 'lz4', 'zstd')
+
+
+def connection(address):
+    options = {'bootstrap_servers': address}
+    if TLS_CA:
+        options.update(security_protocol='SSL', ssl_cafile=TLS_CA, ssl_certfile=TLS_CERTIFICATE, ssl_keyfile=TLS_KEY)
+    return options
 
 
 def retention(admin, topic):
@@ -18,7 +26,7 @@ def retention(admin, topic):
 
 
 def run_admin(address, topic):
-    admin = KafkaAdminClient(bootstrap_servers=address)
+    admin = KafkaAdminClient(**connection(address))
     admin.create_topics([NewTopic(topic, PARTITIONS, 1, topic_configs={'retention.ms': '60000'})])
     assert topic in admin.list_topics()
     assert len(admin.describe_topics([topic])[0]['partitions']) == PARTITIONS
@@ -35,7 +43,7 @@ def run_admin(address, topic):
 def run_matrix(address, topic):
     for acks in ACKS:
         for codec in CODECS:
-            producer = KafkaProducer(bootstrap_servers=address, acks=acks if acks == 'all' else int(acks), linger_ms=5,
+            producer = KafkaProducer(**connection(address), acks=acks if acks == 'all' else int(acks), linger_ms=5,
                                      enable_idempotence=acks == 'all', compression_type=None if codec == 'none' else codec)
             for number in range(PER_COMBINATION):
                 producer.send(topic, f'{acks}-{codec}-{number}'.encode())
@@ -58,7 +66,7 @@ class RoundRobin:
 
 def run_produce(address, topic, partitioner):
     options = {'partitioner': RoundRobin()} if partitioner == 'round-robin' else {}
-    producer = KafkaProducer(bootstrap_servers=address, linger_ms=5, enable_idempotence=True, **options)
+    producer = KafkaProducer(**connection(address), linger_ms=5, enable_idempotence=True, **options)
     sent = [producer.send(topic, value, key, headers) for key, value, headers in records()]
     for future in sent:
         metadata = future.get(60)
@@ -67,7 +75,7 @@ def run_produce(address, topic, partitioner):
 
 
 def run_consume(address, topic, group, count):
-    consumer = KafkaConsumer(topic, bootstrap_servers=address, group_id=group, auto_offset_reset='earliest',
+    consumer = KafkaConsumer(topic, **connection(address), group_id=group, auto_offset_reset='earliest',
                              enable_auto_commit=False, session_timeout_ms=SESSION_TIMEOUT_MS,
                              heartbeat_interval_ms=HEARTBEAT_MS, metadata_max_age_ms=1000)
     positions = {}

@@ -29,6 +29,18 @@ struct Record {
 fn config(address: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", address);
+    let settings = [
+        ("ssl.ca.location", "CLIENT_TLS_CA"),
+        ("ssl.certificate.location", "CLIENT_TLS_CERTIFICATE"),
+        ("ssl.key.location", "CLIENT_TLS_KEY"),
+        ("ssl.keystore.location", "CLIENT_TLS_KEYSTORE"),
+        ("ssl.keystore.password", "CLIENT_TLS_PASSWORD"),
+    ];
+    for (name, variable) in settings {
+        if let Ok(value) = env::var(variable) {
+            config.set("security.protocol", "ssl").set(name, value);
+        }
+    }
     config
 }
 
