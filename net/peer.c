@@ -103,7 +103,7 @@ static int secure(struct peer *peer, const struct peer_config *config, int64_t d
         if (result == -EAGAIN && (result = wait_ready(peer, events, deadline_ms)) == 0)
             result = -EAGAIN;
     } while (result == -EAGAIN);
-    if (reason != NULL)
+    if (reason != NULL && result == -EPROTO)
         *reason = why;
     else
         free(why);

@@ -28,7 +28,8 @@ struct peer_config {
 
 // Resolves the host, tries its addresses one after the other and connects. The strings are copied. Returns 0 or -errno:
 // -EHOSTUNREACH for a name that does not resolve, -ETIMEDOUT at the deadline, -ECONNREFUSED …; -EPROTO when the TLS
-// handshake failed: then, if reason is not NULL, *reason says why in words for people (free() it); otherwise NULL.
+// handshake failed: then, if reason is not NULL, *reason says why in words for people (free() it); otherwise NULL. A
+// broker that closes during the handshake, as one does that speaks no TLS, is -ECONNRESET.
 int peer_connect(const struct peer_config *config, int64_t deadline_ms, struct peer **peer, char **reason)
     __attribute__((warn_unused_result));
 

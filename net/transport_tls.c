@@ -434,7 +434,7 @@ int transport_shake_hands(struct transport *transport, short *events, char **rea
     else if (*reason == NULL)
         *reason = memory_format("the connection failed during the handshake: %s", strerror(-result));
     link->is_open = false;
-    return -EPROTO;
+    return result == -ECONNRESET ? result : -EPROTO;
 }
 
 char *transport_take_peer_name(struct transport *transport)

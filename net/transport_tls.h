@@ -17,7 +17,8 @@ int transport_init_tls(struct transport *transport, int fd, const struct tls_con
     __attribute__((warn_unused_result));
 
 // Goes on with the handshake. 0: done, and whatever it had to say is sent; -EAGAIN: when the socket is ready again, to
-// be read or written to as *events says (poll's); -EPROTO: failed, *reason says why in words (free() it).
+// be read or written to as *events says (poll's); -ECONNRESET when the peer closed and -EPROTO: failed, *reason says
+// why in words (free() it).
 int transport_shake_hands(struct transport *transport, short *events, char **reason)
     __attribute__((warn_unused_result));
 

@@ -250,7 +250,7 @@ static void warn_node(const struct admin_client *client, const struct node_name 
                 client->client_id, name->id, name->host, name->address, name->port, text);
 }
 
-// Returns 0 or -errno: after -EPROTO the failure is in client->refusal. Whatever went wrong is logged.
+// Returns 0 or -errno; when it was TLS, the failure is in client->refusal. Whatever went wrong is logged.
 static int node_connect(struct admin_client *client, struct node *node, const struct node_name *name)
 {
     struct peer_config config = {
@@ -267,8 +267,9 @@ static int node_connect(struct admin_client *client, struct node *node, const st
     bool is_connected = result == 0;
     if (is_connected)
         result = peer_negotiate(peer, client->deadline_ms);
-    if (result == -EPROTO)
-        refuse_node(client, name, is_connected, reason ? reason : "the broker refused the connection");
+    const char *refusal = is_connected ? peer_tls_failure(peer) : reason;
+    if (result == -EPROTO && refusal)
+        refuse_node(client, name, is_connected, refusal);
     else if (result < 0)
         warn_node(client, name, result);
     free(reason);
@@ -291,10 +292,9 @@ static bool connect_any(struct admin_client *client, struct failure *failure)
         size_t index = client->bootstrap_next % client->bootstrap.count;
         const struct bootstrap_server *server = &client->bootstrap.items[index];
         struct node_name name = {-1 - (int32_t)index, server->host, server->address, server->port};
-        int result = node_connect(client, &client->any, &name);
-        if (result == 0)
+        if (node_connect(client, &client->any, &name) == 0)
             break;
-        if (result == -EPROTO) {
+        if (client->refusal.message[0]) {
             command_log("WARN", "org.apache.kafka.clients.admin.internals.AdminMetadataManager",
                         "[AdminClient clientId=%s] Metadata update failed due to authentication error",
                         client->client_id);
@@ -394,7 +394,7 @@ bool admin_client_send(struct admin_client *client, enum admin_target target, in
             client->tries = 0;
             return true;
         }
-        if (result == -EPROTO && client->refusal.message[0]) {
+        if (client->refusal.message[0]) {
             *failure = client->refusal;
             return false;
         }
