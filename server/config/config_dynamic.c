@@ -92,7 +92,7 @@ static char *check_entry(const char *key, const char *value, bool cluster_wide)
         return memory_format("Cannot update these configs dynamically: Set(%s)", key);
     if (is_reloadable(option))
         return memory_format("These security configs can be dynamically updated only per-listener using the listener "
-                             "prefix: Set(%s)",
+                             "prefix: HashSet(%s)",
                              key);
     const struct option_row *row = option_row(option);
     if (row->update == OPTION_UPDATE_PER_BROKER && cluster_wide)

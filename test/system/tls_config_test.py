@@ -198,6 +198,31 @@ class TlsConfig(unittest.TestCase):
         self.assertEqual(znode['endpoints'], [f"SSL://127.0.0.1:{self.ports['SSL']}"])
         self.assertEqual(broker.stop(), 143)
 
+    def test_a_name_that_does_not_match(self):
+        """A broker does not answer to the name that its certificate bears: its controller says so, until it does."""
+        wrong = self.authority.issue('wrong', alternatives='DNS:other')
+        store = self.folder / 'store.pem'
+        shutil.copy(wrong.pem, store)
+        broker = self.broker(('SSL',), security__inter__broker__protocol='SSL', ssl__keystore__type='PEM',
+                             ssl__keystore__location=store, ssl__truststore__type='PEM',
+                             ssl__truststore__location=self.authority.certificate)
+        broker.launch()
+        wait_for(lambda: "does not answer the controller's request" in broker.output(), 'the complaint')
+        complaint, = (line for line in broker.output().splitlines() if "does not answer the controller's" in line)
+        self.assertIn('127.0.0.1', complaint)
+        self.assertRegex(complaint, 'mismatch|does not match|other')
+        right = self.authority.issue('right', alternatives='DNS:other,DNS:localhost,IP:127.0.0.1')
+        shutil.copy(right.pem, store)
+        wait_for(lambda: 'started' in broker.output(), 'the start')
+        self.assertEqual(broker.stop(), 143)
+        shutil.copy(wrong.pem, store)
+        broker.settings['ssl.endpoint.identification.algorithm'] = ''
+        broker.log.unlink()
+        broker.launch()
+        wait_for(lambda: 'started' in broker.output(), 'the start')
+        self.assertNotIn('does not answer', broker.output())
+        self.assertEqual(broker.stop(), 143)
+
     # ---- Administrators
 
     def test_changes_by_an_administrator(self):
@@ -221,7 +246,7 @@ class TlsConfig(unittest.TestCase):
             self.assertIn(said, message)
         self.assertEqual(self.alter(broker, ('ssl.keystore.location', str(first.pem))),
                          (INVALID_REQUEST, 'These security configs can be dynamically updated only per-listener using the '
-                                           'listener prefix: Set(ssl.keystore.location)'))
+                                           'listener prefix: HashSet(ssl.keystore.location)'))
         error, message = self.alter(broker, ('listener.name.ssl.ssl.client.auth', 'required'))
         self.assertEqual(error, INVALID_REQUEST)
         self.assertIn('Configs cannot be updated dynamically for existing listener ListenerName(SSL)', message)
@@ -238,6 +263,18 @@ class TlsConfig(unittest.TestCase):
         self.assertIn("Invalid config value for resource ConfigResource(type=BROKER, name='0'): ", message)
         second.bundle()
         self.expect_serial(second)
+
+        # Limits may be set for a listener, too, for this broker or for all.
+        limit = 'listener.name.ssl.max.connections'
+        for name, value, source in ('', '9', 3), ('0', '7', 2):
+            with Connection(broker.port) as connection:
+                self.assertEqual(alter(resource(BROKER, name, (limit, SET, value)))(connection), [(NONE, None, BROKER, name)])
+                wait_for(lambda: describe(BROKER, name, limit)(connection) ==
+                         [(0, '', BROKER, name, [(limit, value, True, source, False)])], 'the limit')
+        self.assertEqual(self.alter(broker, (limit, 'x'))[0], INVALID_REQUEST)
+        with Connection(broker.port) as connection:
+            alter(resource(BROKER, '', (limit, DELETE, None)))(connection)
+        self.assertEqual(self.alter(broker, (limit, None)), (NONE, None))
 
         # It is there after a restart, and gone when it is deleted.
         self.assertEqual(broker.stop(), 143)

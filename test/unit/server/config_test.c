@@ -334,7 +334,7 @@ static void checks_changes(void)
     expect_check("nosuch", "3", false, "Cannot update these configs dynamically");
     expect_check("ssl.keystore.location", "x", false,
                  "These security configs can be dynamically updated only per-listener using the listener prefix: "
-                 "Set(ssl.keystore.location)");
+                 "HashSet(ssl.keystore.location)");
     expect_check("ssl.client.auth", "none", false, "start the broker again");
     expect_check("listener.name.plaintext.ssl.keystore.location", "x", false, NULL);
     expect_check("listener.name.plaintext.ssl.keystore.location", "x", true,
