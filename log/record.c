@@ -190,8 +190,64 @@ static enum record_result parse_body(const struct batch_header *header, struct v
     return cursor.failure;
 }
 
+// Takes a varint of at most three bytes; false for a longer one. Three bytes are there.
+static inline bool take_short(const uint8_t **at, int32_t *value)
+{
+    const uint8_t *bytes = *at;
+    uint32_t zigzag = bytes[0] & 0x7f;
+    if (bytes[0] & 0x80) {
+        zigzag |= (uint32_t)(bytes[1] & 0x7f) << 7;
+        if (bytes[1] & 0x80) {
+            if (bytes[2] & 0x80)
+                return false;
+            zigzag |= (uint32_t)bytes[2] << 14;
+            ++*at;
+        }
+        ++*at;
+    }
+    ++*at;
+    *value = (int32_t)(zigzag >> 1) ^ -(int32_t)(zigzag & 1);
+    return true;
+}
+
+// Length and bytes, as cursor_take_bytes. Three bytes more than `end` are there.
+static inline bool take_short_bytes(const uint8_t **at, const uint8_t *end, struct view *bytes)
+{
+    int32_t size;
+    if (!take_short(at, &size) || *at > end || size > end - *at)
+        return false;
+    *bytes = size < 0 ? VIEW_NULL : view_of(*at, (size_t)size);
+    *at += size < 0 ? 0 : size;
+    return true;
+}
+
+// What almost every record is: no number longer than three bytes, no headers, nothing wrong, and not the last bytes of
+// its batch. It is read at a tenth of the general reader's cost. False, with nothing taken, for any other.
+static inline bool plain_next_short(struct record_reader *reader, struct record *record)
+{
+    enum { SLACK = 16 }; // more than the numbers before the key take, and than the one behind a body's last
+    if (reader->rest.size < SLACK)
+        return false;
+    const uint8_t *at = reader->rest.data, *all_end = at + reader->rest.size - SLACK;
+    int32_t size, timestamp_delta, offset_delta;
+    if (!take_short(&at, &size) || size < 1 || at > all_end || size > all_end - at)
+        return false;
+    const uint8_t *end = at + size;
+    at++; // the attributes
+    struct view key, value;
+    if (!take_short(&at, &timestamp_delta) || !take_short(&at, &offset_delta) || !take_short_bytes(&at, end, &key) ||
+        !take_short_bytes(&at, end, &value) || *at != 0 || at + 1 != end)
+        return false;
+    *record = (struct record){.key = key, .value = value, .headers = view_of(end, 0)};
+    record_set_place(&reader->header, record, timestamp_delta, offset_delta);
+    reader->rest = view_of(end, reader->rest.size - (size_t)(end - reader->rest.data));
+    return true;
+}
+
 static enum record_result plain_next(struct record_reader *reader, struct record *record)
 {
+    if (plain_next_short(reader, record))
+        return RECORD_FOUND;
     struct cursor cursor = {reader->rest, RECORD_FOUND};
     int64_t size = cursor_take_number(&cursor, false);
     if (cursor.failure != RECORD_FOUND)

@@ -185,6 +185,87 @@ static void damaged_batches_end_in_an_error(void)
     fclose(file);
 }
 
+// A record with its length; returns its size.
+static size_t write_record(uint8_t *bytes, struct view key, struct view value, int64_t timestamp_delta)
+{
+    uint8_t body[20000];
+    size_t size = 0;
+    body[size++] = 0;
+    size += varlong_encode(body + size, timestamp_delta);
+    size += varint_encode(body + size, 7);
+    const struct view parts[] = {key, value};
+    for (int i = 0; i < 2; i++) {
+        size += varint_encode(body + size, view_is_null(parts[i]) ? -1 : (int32_t)parts[i].size);
+        if (parts[i].size > 0)
+            memcpy(body + size, parts[i].data, parts[i].size);
+        size += parts[i].size;
+    }
+    body[size++] = 0;
+    size_t prefix = varint_encode(bytes, (int32_t)size);
+    memcpy(bytes + prefix, body, size);
+    return prefix + size;
+}
+
+// What the reader makes of the first record of these bytes.
+static enum record_result read_first(const uint8_t *records, size_t size, struct record *record, uint8_t **memory)
+{
+    const struct batch_header header = {.base_offset = 5, .base_timestamp = 1000, .record_count = 2};
+    *memory = memory_alloc(BATCH_HEADER_SIZE + size);
+    memcpy(*memory + BATCH_HEADER_SIZE, records, size);
+    struct record_reader *reader =
+        record_reader_create(view_of(*memory, BATCH_HEADER_SIZE + size), &header, sizeof header);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+    enum record_result result = record_reader_next(reader, record);
+    record_reader_destroy(reader);
+    return result;
+}
+
+// The last record of a batch is read by the general reader, one with more behind it by the short way where that can:
+// whatever its bytes are, both come to the same result.
+static void assert_both_ways_agree(const uint8_t *records, size_t size, size_t size_with_next)
+{
+    struct record alone = {0}, followed = {0};
+    uint8_t *memory[2];
+    enum record_result result = read_first(records, size, &alone, &memory[0]);
+    CU_ASSERT_EQUAL_FATAL(read_first(records, size_with_next, &followed, &memory[1]), result);
+    if (result == RECORD_FOUND) {
+        CU_ASSERT_EQUAL(followed.offset, alone.offset);
+        CU_ASSERT_EQUAL(followed.offset_delta, alone.offset_delta);
+        CU_ASSERT_EQUAL(followed.timestamp, alone.timestamp);
+        CU_ASSERT_EQUAL(view_is_null(followed.key), view_is_null(alone.key));
+        CU_ASSERT_EQUAL(view_is_null(followed.value), view_is_null(alone.value));
+        CU_ASSERT_TRUE(view_equal(followed.key, alone.key));
+        CU_ASSERT_TRUE(view_equal(followed.value, alone.value));
+        CU_ASSERT_EQUAL(followed.header_count, alone.header_count);
+        CU_ASSERT_EQUAL(followed.headers.size, alone.headers.size);
+    }
+    free(memory[0]);
+    free(memory[1]);
+}
+
+static void both_ways_of_reading_agree(void)
+{
+    static uint8_t bytes[20100], filler[17000];
+    static const int64_t deltas[] = {0, -1, 100, 10000, 1 << 20, INT64_MAX};
+    const struct view parts[] = {VIEW_NULL,           view_of(filler, 0),    view_of(filler, 1),   view_of(filler, 63),
+                                 view_of(filler, 64), view_of(filler, 8191), view_of(filler, 8192)};
+    enum { PART_COUNT = sizeof parts / sizeof parts[0], DELTA_COUNT = sizeof deltas / sizeof deltas[0] };
+    for (size_t i = 0; i < PART_COUNT * PART_COUNT * DELTA_COUNT; i++) {
+        struct view key = parts[i % PART_COUNT], value = parts[i / PART_COUNT % PART_COUNT];
+        size_t size = write_record(bytes, key, value, deltas[i / PART_COUNT / PART_COUNT]);
+        size_t with_next = size + write_record(bytes + size, parts[3], VIEW_NULL, 0);
+        assert_both_ways_agree(bytes, size, with_next);
+        size_t prefix = 1 + (bytes[0] >> 7) + (bytes[0] >> 7 & bytes[1] >> 7);
+        for (size_t at = prefix; at < size; at = at == prefix + 24 && size > prefix + 30 ? size - 5 : at + 1) {
+            for (int bit = 0; bit < 8; bit++) {
+                bytes[at] ^= (uint8_t)(1 << bit);
+                assert_both_ways_agree(bytes, size, with_next);
+                bytes[at] ^= (uint8_t)(1 << bit);
+            }
+        }
+    }
+}
+
 static void varints_are_zigzag(void)
 {
     static const int64_t numbers[] = {0, -1, 1, 63, -64, 64, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
@@ -204,4 +285,4 @@ static void varints_are_zigzag(void)
 SUITE_MAIN("log/record", {"golden batches read as in Kafka", golden_batches_read_as_in_kafka},
            {"built batches read back", built_batches_read_back},
            {"damaged batches end in an error", damaged_batches_end_in_an_error},
-           {"varints are zigzag", varints_are_zigzag})
+           {"both ways of reading agree", both_ways_of_reading_agree}, {"varints are zigzag", varints_are_zigzag})
