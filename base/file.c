@@ -82,6 +82,11 @@ static int system_allocate(int fd, int64_t size)
     return system_truncate(fd, size);
 }
 
+static int system_reserve(int fd, int64_t offset, int64_t size)
+{
+    SYSTEM_CALL(int, fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, size));
+}
+
 static int system_stat(const char *path, struct stat *status)
 {
     SYSTEM_CALL(int, stat(path, status));
@@ -151,6 +156,7 @@ static const struct file_calls system_calls = {
     .datasync = system_datasync,
     .truncate = system_truncate,
     .allocate = system_allocate,
+    .reserve = system_reserve,
     .stat = system_stat,
     .fstat = system_fstat,
     .rename = system_rename,

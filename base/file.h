@@ -23,6 +23,8 @@ struct file_calls {
     int (*datasync)(int fd);
     int (*truncate)(int fd, int64_t size);
     int (*allocate)(int fd, int64_t size); // extends with zeros
+    // Takes disk space for bytes to come there; the file keeps its size. truncate gives back what is behind its end.
+    int (*reserve)(int fd, int64_t offset, int64_t size);
     int (*stat)(const char *path, struct stat *status);
     int (*fstat)(int fd, struct stat *status);
     int (*rename)(const char *from, const char *to);

@@ -14,6 +14,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum {
+    // Disk space is taken ahead of what is written once a segment has this size: as much as it has, up to a bound.
+    RESERVE_FROM = 1024 * 1024,
+    RESERVE_AHEAD_MAX = 16 * 1024 * 1024,
+};
+
 const char *segment_file_suffix(enum segment_file file)
 {
     static const char *const suffixes[] = {".log", ".index", ".timeindex"};
@@ -185,17 +191,30 @@ int segment_index_batch(struct segment *segment, int64_t position, size_t size, 
     return result;
 }
 
+// A file system takes space for a whole range at a fraction of what it costs block by block, which is a third of an
+// append's time. If it refuses, the write itself takes what it needs.
+static void reserve_ahead(struct segment *segment, int64_t position, int64_t end)
+{
+    if (end <= segment->reserved_end || end < RESERVE_FROM)
+        return;
+    int64_t reserved_end = end + (end < RESERVE_AHEAD_MAX ? end : RESERVE_AHEAD_MAX);
+    int result = file_calls()->reserve(segment->fd, position, reserved_end - position);
+    segment->reserved_end = result == 0 ? reserved_end : INT64_MAX;
+}
+
 int segment_write(struct segment *segment, struct iovec *pieces, int piece_count, size_t size, int64_t last_offset,
                   struct time_entry max, int32_t index_interval)
 {
     assert(segment->writable);
     int64_t position = segment_size(segment);
+    reserve_ahead(segment, position, position + (int64_t)size);
     int result = file_write_at(segment->fd, pieces, piece_count, position);
     if (result == 0)
         result = segment_index_batch(segment, position, size, last_offset, max, index_interval);
     if (result != 0) {
         int cut = file_calls()->truncate(segment->fd, position);
         (void)cut; // the directory goes offline anyway, and recovery cuts what is left behind
+        segment->reserved_end = 0;
     }
     return result;
 }
@@ -259,7 +278,7 @@ int segment_seal(struct segment *segment)
         result = index_file_seal(&segment->offset_index);
     if (result == 0)
         result = index_file_seal(&segment->time_index);
-    if (result == 0 && segment->preallocated)
+    if (result == 0 && (segment->preallocated || segment_size(segment) >= RESERVE_FROM))
         result = file_calls()->truncate(segment->fd, segment_size(segment));
     return result;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A segment: the files of a log that share a base offset. .log holds batches of magic 2 one after the other, without
-// header or padding (with preallocate=true zeros behind them while it is written); .index and .timeindex are in
-// log/offset_index.h and log/time_index.h.
+// header or padding (with preallocate=true zeros behind them while it is written, otherwise disk space that is not of
+// the file yet); .index and .timeindex are in log/offset_index.h and log/time_index.h.
 //
 // Invariants: 1. Bytes below `size` are whole batches and never change; a segment that must shrink is opened anew as
 // another struct segment. 2. An append that fails leaves the file as long as it was, or the directory is taken offline.
@@ -42,6 +42,7 @@ struct segment {
     // Only the writer's.
     bool writable;
     bool preallocated;
+    int64_t reserved_end; // up to there .log has its disk space; INT64_MAX: not asked for any more
     int64_t bytes_since_index_entry;
     int64_t created_ms;
     int64_t jitter_ms;
@@ -88,7 +89,8 @@ int segment_index_batch(struct segment *segment, int64_t position, size_t size, 
 bool segment_must_roll(struct segment *segment, const struct log_config *config, size_t size, int64_t last_offset,
                        int64_t max_timestamp, int64_t now_ms);
 
-// Ends writing: last entry of the time index, indexes and preallocated file cut. Returns 0 or -errno.
+// Ends writing: last entry of the time index, indexes cut, space of .log that was not used given back. Returns 0 or
+// -errno.
 int segment_seal(struct segment *segment) __attribute__((warn_unused_result));
 
 // fsync of all its files. Not beside itself. Returns 0 or -errno.

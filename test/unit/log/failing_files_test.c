@@ -35,6 +35,7 @@ FAILING(int, sync, (int fd), (fd))
 FAILING(int, datasync, (int fd), (fd))
 FAILING(int, truncate, (int fd, int64_t size), (fd, size))
 FAILING(int, allocate, (int fd, int64_t size), (fd, size))
+FAILING(int, reserve, (int fd, int64_t offset, int64_t size), (fd, offset, size))
 FAILING(int, stat, (const char *path, struct stat *status), (path, status))
 FAILING(int, fstat, (int fd, struct stat *status), (fd, status))
 FAILING(int, rename, (const char *from, const char *to), (from, to))
@@ -66,6 +67,7 @@ static void fail_after(enum failure failure, int count)
     calls.datasync = failing_datasync;
     calls.truncate = failing_truncate;
     calls.allocate = failing_allocate;
+    calls.reserve = failing_reserve;
     calls.stat = failing_stat;
     calls.fstat = failing_fstat;
     calls.rename = failing_rename;
