@@ -25,8 +25,9 @@ struct key_identity {
 // all; or another -errno, with a sentence in reason (free it) that names file, entry, what is wrong with it and what
 // to do: -EINVAL for settings that contradict each other (worded by Apache Kafka), -EACCES for a wrong or missing
 // password, -EBADMSG for contents that are damaged or not a key store, -EKEYREJECTED for a key that does not belong to
-// its certificate, -EKEYEXPIRED for a certificate that has expired or is not valid yet, -ENOKEY when there is no key
-// entry, and what the file system said. The identity is untouched on failure.
+// its certificate, -ENOTSUP for ciphers that OpenSSL does not have, -EKEYEXPIRED for a certificate that has expired or
+// is not valid yet, -ENOKEY when there is no key entry, and what the file system said. The identity is untouched on
+// failure.
 //
 // Of several key entries the one is taken that Java's key manager would offer first: EC before RSA before others, and
 // among those of one algorithm the order of Java's HashMap of aliases. As in Java, the key password has to open every

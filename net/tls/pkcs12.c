@@ -175,10 +175,8 @@ static int open_safe(struct contents *contents, const PKCS7 *safe, int position,
         PKCS12_item_decrypt_d2i_ex(encrypted->algorithm, ASN1_ITEM_rptr(PKCS12_SAFEBAGS), contents->password,
                                    password_length(contents->password), encrypted->enc_data, 1, reading->library, NULL);
     if (*bags == NULL)
-        return store_refuse(reading, EACCES,
-                            "%s does not open: the password is wrong, or the file is damaged, or its cipher is not "
-                            "available (%s); check %s",
-                            what, store_library_reason(), reading->password_name);
+        return store_refuse_closed(reading, encrypted->algorithm, what, "the password is wrong, or the file is damaged",
+                                   reading->password_name);
     return 0;
 }
 

@@ -125,6 +125,20 @@ int store_check_encryption(struct store_reading *reading, const X509_ALGOR *algo
     return error;
 }
 
+int store_refuse_closed(struct store_reading *reading, const X509_ALGOR *algorithm, const char *what,
+                        const char *damaged, const char *password_name)
+{
+    if (ERR_GET_REASON(ERR_peek_error()) != ERR_R_UNSUPPORTED)
+        return store_refuse(reading, EACCES, "%s does not open: %s (%s); check %s", what, damaged,
+                            store_library_reason(), password_name);
+    char name[128];
+    OBJ_obj2txt(name, sizeof name, algorithm->algorithm, 0);
+    return store_refuse(reading, ENOTSUP,
+                        "%s is encrypted with %s, for which OpenSSL's legacy provider is missing; install it, or make "
+                        "the store again with keytool -importkeystore",
+                        what, name);
+}
+
 int store_take_key(struct store_reading *reading, const PKCS8_PRIV_KEY_INFO *plain, const char *what, EVP_PKEY **key)
 {
     EVP_PKEY *taken = EVP_PKCS82PKEY(plain);
@@ -153,9 +167,8 @@ int store_open_key(struct store_reading *reading, const X509_SIG *encrypted, con
     if (plain == NULL && length == 0)
         plain = PKCS8_decrypt_ex(encrypted, NULL, 0, reading->library, NULL);
     if (plain == NULL)
-        return store_refuse(reading, EACCES,
-                            "%s does not open: the key password is wrong, or the key is damaged (%s); check %s", what,
-                            store_library_reason(), reading->key_password_name);
+        return store_refuse_closed(reading, algorithm, what, "the key password is wrong, or the key is damaged",
+                                   reading->key_password_name);
     error = store_take_key(reading, plain, what, key);
     PKCS8_PRIV_KEY_INFO_free(plain);
     return error;

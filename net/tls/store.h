@@ -56,6 +56,10 @@ int store_refuse(struct store_reading *reading, int error, const char *format, .
 // The first of OpenSSL's errors that wait, in words: the later ones say where it was noticed. Constant text.
 const char *store_library_reason(void);
 
+// Refuses what did not open: for its cipher, when OpenSSL does not have it, or else for the password named.
+int store_refuse_closed(struct store_reading *reading, const X509_ALGOR *algorithm, const char *what,
+                        const char *damaged, const char *password_name) __attribute__((warn_unused_result));
+
 // Opens an encrypted PKCS#8 key, with at most the iterations allowed. Of `what` the reason speaks.
 int store_open_key(struct store_reading *reading, const X509_SIG *encrypted, const char *what, EVP_PKEY **key)
     __attribute__((warn_unused_result));

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void check_reason(const char *name, int error, int error_expected, char *reason, const char *expected)
@@ -261,7 +262,8 @@ static void pem_inline_says_what_is_wrong(void)
         {"-----BEGIN PRIVATE KEY----- MI*B -----END PRIVATE KEY-----", "c", EBADMSG,
          "ssl.keystore.key (PEM): the private key is damaged: it is not base64; copy it again"},
         {"-----BEGIN PRIVATE KEY----- MIIB -----END PRIVATE KEY-----", "c", EBADMSG,
-         "ssl.keystore.key (PEM): the private key is damaged: it is not PKCS#8 (header too long); write it again with openssl "
+         "ssl.keystore.key (PEM): the private key is damaged: it is not PKCS#8 (header too long); write it again with "
+         "openssl "
          "pkcs8 -topk8"},
         {"-----BEGIN PRIVATE KEY----- MIIB -----END PRIVATE KEY----- -----BEGIN RSA PRIVATE KEY----- MIIB -----END RSA "
          "PRIVATE KEY-----",
@@ -283,10 +285,32 @@ static void pem_inline_says_what_is_wrong(void)
     struct key_identity identity;
     settings.certificate_chain = "-----BEGIN CERTIFICATE----- MIIB -----END CERTIFICATE-----";
     int error = key_store_load(&settings, &identity, &reason);
-    check_reason("chain", error, EBADMSG, reason,
-                 "ssl.keystore.certificate.chain (PEM): certificate 1 is no X.509 certificate (header too long); import it "
-                 "again");
+    check_reason(
+        "chain", error, EBADMSG, reason,
+        "ssl.keystore.certificate.chain (PEM): certificate 1 is no X.509 certificate (header too long); import it "
+        "again");
     free(key);
+}
+
+// In a process of its own, where OpenSSL finds no legacy provider.
+static void old_ciphers_need_the_legacy_provider(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("OPENSSL_MODULES", "/nonexistent", 1);
+        char *path = store_path("openssl-legacy.p12"), *reason = NULL;
+        struct tls_key_store settings = {.type = "PKCS12", .location = path, .password = STORE_SECRET};
+        struct key_identity identity;
+        int error = key_store_load(&settings, &identity, &reason);
+        bool is_named = error == -ENOTSUP && strstr(reason, "is encrypted with pbeWithSHA1And40BitRC2-CBC, for which "
+                                                            "OpenSSL's legacy provider is missing") != NULL;
+        if (!is_named)
+            fprintf(stderr, "%d %s\n", error, reason);
+        _exit(is_named ? 0 : 1);
+    }
+    int status = -1;
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_EQUAL(status, 0);
 }
 
 // Empty, cut short, and without the permission to read it (which root does not need).
@@ -321,4 +345,5 @@ SUITE_MAIN("net_tls/key_store_errors", {"key stores say what is wrong", key_stor
            {"trust stores say what is wrong", trust_stores_say_what_is_wrong},
            {"settings must not contradict each other", settings_must_not_contradict_each_other},
            {"PEM inline says what is wrong", pem_inline_says_what_is_wrong},
+           {"old ciphers need the legacy provider", old_ciphers_need_the_legacy_provider},
            {"files on disk say what is wrong", files_on_disk_say_what_is_wrong})
