@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from measured_broker import BARNABAS, KAFKA_VERSION, PEER, loaded
+from measured_broker import BARNABAS, KAFKA_VERSION, PEER, loaded, touch_memory
 
 FAN_OUT = 20
 SIZES = {'1 kB': 1000, '100 B': 100}
@@ -82,6 +82,7 @@ class Bulk:
     def produce(self, round, topic, acks):
         """GB that it added to the log."""
         before = round.broker.log_size(topic)
+        touch_memory(int(self.gigabytes * 1.5e9))
         used = loaded('produce', round.broker, topic, self.count, SIZES[self.size], tls=self.tls, acks=acks,
                       batch_size=self.batch, compression_codec=self.codec)
         stored = (round.broker.log_size(topic) - before) / 1e9
@@ -127,6 +128,7 @@ class FanOut:
 
     def __call__(self, round):
         gigabytes = round.scale['fanout_gigabytes']
+        touch_memory(int(gigabytes * 1.5e9))
         used = loaded('fanout', round.broker, round.topic(f'fan-out-{self.tls}'), int(gigabytes * 1e6), 1000, FAN_OUT,
                       tls=self.tls, acks='1')
         append = round.floor['append_s_per_gb'] + (round.floor['aes_gcm_s_per_gb'] if self.tls else 0)
@@ -155,6 +157,7 @@ class PerfTools:
         topic = round.topic('perf-tools')
         for size, scale in (1000, 'gigabytes_1kb'), (100, 'gigabytes_100b'):
             count = int(round.scale[scale] * 1e9 / size)
+            touch_memory(int(count * size * 1.5))
             used = self.run(round.broker, 'kafka-producer-perf-test', '--topic', topic, '--num-records', count, '--record-size',
                             size, '--throughput', -1, '--producer-props', f'bootstrap.servers={round.broker.address}', 'acks=1')
             measure = {'gigabytes': count / 1e6} if size == 1000 else {'millions': count / 1e6}
