@@ -19,12 +19,14 @@ enum {
     // What one connection sends, or receives, before others of its thread get their turn.
     FAIR_SHARE_BYTES = 1024 * 1024,
     // Small pieces and sources are gathered in so many bytes, on the stack.
-    STAGE_SIZE = 2 * RECORD_SIZE,
+    STAGE_SIZE = 4 * RECORD_SIZE,
+    // Records go to the socket several at a time.
+    BATCH_SIZE = 8 * RECORD_SIZE + 1024,
     // With a record's header, so much is received: a small request then takes one system call.
     AHEAD_SIZE = 4096,
     RECORD_HEADER_SIZE = 5,
     // A peer that makes us answer (alerts, key updates) and never reads is given up at so many bytes.
-    BEHIND_SIZE_MAX = 8 * RECORD_SIZE,
+    BEHIND_SIZE_MAX = 2 * BATCH_SIZE,
     // One that sends without end what is no data (key updates, empty records) likewise: OpenSSL would go on reading.
     // The longest handshake is far shorter.
     BARREN_SIZE_MAX = 8 * RECORD_SIZE,
@@ -44,7 +46,10 @@ struct tls_link {
     size_t ahead_size;
     bool ahead_is_kept;
     size_t barren_size; // received since the last byte of data
-    // Written by OpenSSL and not yet taken by the socket.
+    // Written by OpenSSL and not yet given to the socket; NULL but during a send.
+    uint8_t *batch;
+    size_t batch_size;
+    // Written by OpenSSL and not taken by the socket.
     uint8_t *behind;
     size_t behind_start, behind_size, behind_capacity;
     char *failure; // words, after -EPROTO
@@ -88,7 +93,7 @@ static int link_read(BIO *bio, char *bytes, size_t size, size_t *read)
 }
 
 // Room for what the socket does not take. False: it has had its chance.
-static bool keep_behind(struct tls_link *link, const char *bytes, size_t size)
+static bool keep_behind(struct tls_link *link, const uint8_t *bytes, size_t size)
 {
     if (link->behind_size + size > BEHIND_SIZE_MAX)
         return false;
@@ -115,22 +120,43 @@ static ssize_t send_bytes(int fd, const void *bytes, size_t size, int flags)
     return socket_calls()->send(fd, &message, flags);
 }
 
-// OpenSSL never sees a full socket.
-static int link_write(BIO *bio, const char *bytes, size_t size, size_t *written)
+// What the socket does not take is kept behind. False: the connection has failed, with link->error.
+static bool send_or_keep(struct tls_link *link, const void *bytes, size_t size)
 {
-    struct tls_link *link = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
     size_t sent = 0;
     if (link->behind_size == 0) {
         ssize_t result = send_bytes(link->fd, bytes, size, link->more_comes ? MSG_MORE : 0);
         if (result < 0 && result != -EAGAIN) {
             link->error = (int)result;
-            return 0;
+            return false;
         }
         sent = result < 0 ? 0 : (size_t)result;
     }
-    if (sent < size && !keep_behind(link, bytes + sent, size - sent)) {
-        link->error = -ENOBUFS;
+    if (sent == size || keep_behind(link, (const uint8_t *)bytes + sent, size - sent))
+        return true;
+    link->error = -ENOBUFS;
+    return false;
+}
+
+static bool flush_batch(struct tls_link *link)
+{
+    size_t size = link->batch_size;
+    link->batch_size = 0;
+    return size == 0 || send_or_keep(link, link->batch, size);
+}
+
+// OpenSSL never sees a full socket.
+static int link_write(BIO *bio, const char *bytes, size_t size, size_t *written)
+{
+    struct tls_link *link = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    bool fits = link->batch != NULL && size <= BATCH_SIZE;
+    if (fits && size > BATCH_SIZE - link->batch_size && !flush_batch(link))
+        return 0;
+    if (fits) {
+        memcpy(link->batch + link->batch_size, bytes, size);
+        link->batch_size += size;
+    } else if (!send_or_keep(link, bytes, size)) {
         return 0;
     }
     *written = size;
@@ -325,11 +351,11 @@ static int send_step(struct tls_link *link, struct send_progress *progress, size
     return write_records(link, bytes.data, bytes.size, send_progress_is_done(&after), written);
 }
 
-static int tls_send(struct transport *transport, struct send_progress *progress)
+// 0: all is on its way or in the batch.
+static int send_on(struct tls_link *link, struct send_progress *progress)
 {
-    struct tls_link *link = transport->tls;
-    int result = send_behind(link);
     size_t total = 0;
+    int result = send_behind(link);
     while (result == 0 && !send_progress_is_done(progress)) {
         if (total >= FAIR_SHARE_BYTES)
             return TRANSPORT_AGAIN;
@@ -339,6 +365,21 @@ static int tls_send(struct transport *transport, struct send_progress *progress)
         total += written;
     }
     return result;
+}
+
+static int tls_send(struct transport *transport, struct send_progress *progress)
+{
+    struct tls_link *link = transport->tls;
+    uint8_t batch[BATCH_SIZE];
+    link->batch = batch;
+    int result = send_on(link, progress);
+    bool is_sent = flush_batch(link);
+    link->batch = NULL;
+    if (result != 0 && result != TRANSPORT_AGAIN)
+        return result;
+    if (!is_sent)
+        return link->error;
+    return link->behind_size > 0 ? -EAGAIN : result;
 }
 
 static void tls_close(struct transport *transport)
