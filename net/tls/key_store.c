@@ -8,6 +8,7 @@
 #include "net/tls/key_choice.h"
 #include "net/tls/pem.h"
 #include "net/tls/pkcs12.h"
+#include "net/tls/tls_reason.h"
 #include "net/tls/tls_settings.h"
 
 #include <errno.h>
@@ -167,7 +168,7 @@ static int check_dates(struct session *session, const char *entry, const X509 *c
         return 0;
     char date[DATE_SIZE];
     write_date(side > 0 ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate), date);
-    char *subject = store_certificate_subject(certificate);
+    char *subject = tls_name_to_string(X509_get_subject_name(certificate));
     int error = side > 0 ? store_refuse(&session->reading, EKEYEXPIRED,
                                         "%s: the certificate (%s) expired at %s; renew it", entry, subject, date)
                          : store_refuse(&session->reading, EKEYEXPIRED,
@@ -181,7 +182,7 @@ static int check_match(struct session *session, const char *entry, EVP_PKEY *key
 {
     if (X509_check_private_key(sk_X509_value(certificates, 0), key) == 1)
         return 0;
-    char *subject = store_certificate_subject(sk_X509_value(certificates, 0));
+    char *subject = tls_name_to_string(X509_get_subject_name(sk_X509_value(certificates, 0)));
     int error = 0;
     for (int i = 1; i < sk_X509_num(certificates) && error == 0; i++) {
         if (X509_check_private_key(sk_X509_value(certificates, i), key) == 1)
@@ -248,7 +249,7 @@ static int check_order(struct session *session, STACK_OF(X509) * certificates)
         X509 *before = sk_X509_value(certificates, i - 1), *issuer = sk_X509_value(certificates, i);
         if (X509_NAME_cmp(X509_get_issuer_name(before), X509_get_subject_name(issuer)) == 0)
             continue;
-        char *name = store_certificate_subject(issuer);
+        char *name = tls_name_to_string(X509_get_subject_name(issuer));
         int error = store_refuse(
             &session->reading, EBADMSG,
             "certificate %d (%s) did not issue certificate %d; write the chain in order, own certificate first", i + 1,

@@ -184,15 +184,3 @@ int store_decode_certificate(struct store_reading *reading, struct view bytes, c
     *certificate = decoded;
     return 0;
 }
-
-char *store_certificate_subject(const X509 *certificate)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes = NULL;
-    long size = 0;
-    if (bio != NULL && X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0)
-        size = BIO_get_mem_data(bio, &bytes);
-    char *subject = memory_format("%.*s", size > 0 ? (int)size : 0, size > 0 ? bytes : "");
-    BIO_free(bio);
-    return subject;
-}

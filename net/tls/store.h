@@ -78,9 +78,6 @@ int store_take_iterations(struct store_reading *reading, const ASN1_INTEGER *ite
 int store_decode_certificate(struct store_reading *reading, struct view bytes, const char *what, X509 **certificate)
     __attribute__((warn_unused_result));
 
-// The subject as RFC 2253 writes it, for messages: free() it.
-char *store_certificate_subject(const X509 *certificate);
-
 // Puts a certificate at the end of the stack, which takes it over.
 void store_push(STACK_OF(X509) * certificates, X509 *certificate);
 STACK_OF(X509) * store_new_certificates(void);

@@ -53,15 +53,14 @@ char *tls_error_reason(unsigned long error)
     return reason != NULL ? memory_copy_string(reason) : memory_format("OpenSSL error %lx", error);
 }
 
-static char *name_to_string(const X509_NAME *name)
+char *tls_name_to_string(const X509_NAME *name)
 {
-    char *text = NULL;
+    char *bytes = NULL;
+    long size = 0;
     BIO *bio = BIO_new(BIO_s_mem());
-    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
-        char *bytes;
-        long size = BIO_get_mem_data(bio, &bytes);
-        text = memory_format("%.*s", (int)size, bytes);
-    }
+    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0)
+        size = BIO_get_mem_data(bio, &bytes);
+    char *text = memory_format("%.*s", size > 0 ? (int)size : 0, size > 0 ? bytes : "");
     BIO_free(bio);
     return text;
 }
@@ -83,8 +82,8 @@ static char *alternative_names(X509 *certificate)
 
 char *tls_certificate_reason(X509 *certificate, long verify_result)
 {
-    char *subject = certificate != NULL ? name_to_string(X509_get_subject_name(certificate)) : NULL;
-    char *issuer = certificate != NULL ? name_to_string(X509_get_issuer_name(certificate)) : NULL;
+    char *subject = certificate != NULL ? tls_name_to_string(X509_get_subject_name(certificate)) : NULL;
+    char *issuer = certificate != NULL ? tls_name_to_string(X509_get_issuer_name(certificate)) : NULL;
     char *names = NULL, *words;
     switch (verify_result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:

@@ -9,4 +9,7 @@
 // nothing.
 int tls_reason_note_certificate(int is_good, X509_STORE_CTX *store);
 
+// A name as RFC 2253 writes it, for messages: free() it.
+char *tls_name_to_string(const X509_NAME *name);
+
 #endif
