@@ -101,6 +101,7 @@ static uint8_t *decode(struct view body, size_t *size, size_t *capacity)
     OPENSSL_cleanse(packed, body.size);
     free(packed);
     if (decoded < (int)padding) {
+        OPENSSL_cleanse(bytes, *capacity);
         free(bytes);
         return NULL;
     }

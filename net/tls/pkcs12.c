@@ -13,7 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WHAT_SIZE = 256, CHAIN_LENGTH_MAX = 100 };
+enum {
+    WHAT_SIZE = 256,
+    CHAIN_LENGTH_MAX = 100,
+    // Of certificates with keys and issuers' names, to put chains together.
+    COMPARISONS_MAX = 1000000,
+};
 
 static const char trusted_key_usage[] = "2.16.840.1.113894.746875.1.1";
 
@@ -33,6 +38,7 @@ struct contents {
     ASN1_OCTET_STRING **key_ids; // of the store's entries, one each; NULL: none
     size_t unnamed_count;
     size_t skipped_count; // encrypted parts left out
+    size_t comparison_count;
 };
 
 bool pkcs12_begins(struct view bytes)
@@ -207,29 +213,39 @@ static int read_safe(struct contents *contents, PKCS7 *safe, int position)
     return error;
 }
 
-static X509 *find_own(const struct contents *contents, const struct store_entry *entry, const ASN1_OCTET_STRING *key_id)
+// The next certificate to compare with something, NULL after the last or the last allowed.
+static const struct certificate_bag *next_bag(struct contents *contents, const struct certificate_bag *bag)
 {
-    for (size_t i = 0; i < contents->bag_count && key_id != NULL; i++) {
-        if (contents->bags[i].key_id != NULL && ASN1_OCTET_STRING_cmp(contents->bags[i].key_id, key_id) == 0)
-            return contents->bags[i].certificate;
+    size_t next = bag == NULL ? 0 : (size_t)(bag - contents->bags) + 1;
+    if (next == contents->bag_count || contents->comparison_count == COMPARISONS_MAX)
+        return NULL;
+    contents->comparison_count++;
+    return &contents->bags[next];
+}
+
+static X509 *find_own(struct contents *contents, const struct store_entry *entry, const ASN1_OCTET_STRING *key_id)
+{
+    const struct certificate_bag *bag = NULL;
+    while (key_id != NULL && (bag = next_bag(contents, bag)) != NULL) {
+        if (bag->key_id != NULL && ASN1_OCTET_STRING_cmp(bag->key_id, key_id) == 0)
+            return bag->certificate;
     }
-    for (size_t i = 0; i < contents->bag_count && entry->key != NULL; i++) {
-        if (X509_check_private_key(contents->bags[i].certificate, entry->key) == 1)
-            return contents->bags[i].certificate;
+    while (entry->key != NULL && (bag = next_bag(contents, bag)) != NULL) {
+        if (X509_check_private_key(bag->certificate, entry->key) == 1)
+            return bag->certificate;
     }
     return NULL;
 }
 
-static X509 *find_issuer(const struct contents *contents, X509 *certificate)
+static X509 *find_issuer(struct contents *contents, X509 *certificate)
 {
     X509 *named = NULL;
-    for (size_t i = 0; i < contents->bag_count; i++) {
-        X509 *candidate = contents->bags[i].certificate;
-        if (X509_NAME_cmp(X509_get_subject_name(candidate), X509_get_issuer_name(certificate)) != 0)
+    for (const struct certificate_bag *bag = NULL; (bag = next_bag(contents, bag)) != NULL;) {
+        if (X509_NAME_cmp(X509_get_subject_name(bag->certificate), X509_get_issuer_name(certificate)) != 0)
             continue;
-        if (X509_check_issued(candidate, certificate) == X509_V_OK)
-            return candidate;
-        named = named != NULL ? named : candidate;
+        if (X509_check_issued(bag->certificate, certificate) == X509_V_OK)
+            return bag->certificate;
+        named = named != NULL ? named : bag->certificate;
     }
     return named;
 }
@@ -243,7 +259,7 @@ static bool holds(const STACK_OF(X509) * certificates, const X509 *certificate)
     return false;
 }
 
-static void link_chain(const struct contents *contents, struct store_entry *entry, const ASN1_OCTET_STRING *key_id)
+static void link_chain(struct contents *contents, struct store_entry *entry, const ASN1_OCTET_STRING *key_id)
 {
     X509 *certificate = find_own(contents, entry, key_id);
     while (certificate != NULL && sk_X509_num(entry->certificates) < CHAIN_LENGTH_MAX) {
@@ -278,6 +294,9 @@ static int read_contents(struct contents *contents, PKCS12 *pkcs12)
         if (!contents->store->entries[i].is_trusted)
             link_chain(contents, &contents->store->entries[i], contents->key_ids[i]);
     }
+    if (contents->comparison_count == COMPARISONS_MAX)
+        return store_refuse(contents->reading, EBADMSG,
+                            "it has too many keys and certificates to put chains together; divide the store");
     return 0;
 }
 
