@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A certificate's subject as Java's X500Principal.getName() writes it: RFC 2253, that is the last part first, with the
-// keywords of that RFC only. Principals and their mapping rules are about this text, so it has to be the same.
-#include "net/tls/tls_context.h"
+#include "net/tls/distinguished_name.h"
 
 #include "base/array.h"
+#include "net/tls/tls_context.h"
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -78,7 +77,32 @@ static bool is_blank(unsigned char byte)
     return byte == ' ' || byte == '\r';
 }
 
-// Blanks at both ends and what means something in a name get a backslash.
+// The bytes of the character there in UTF-8; 0 when there is none, with *bad, how many one replacement stands for.
+static size_t character_size(const unsigned char *bytes, size_t size, size_t *bad)
+{
+    unsigned char first = bytes[0];
+    *bad = 1;
+    if (first < 0x80)
+        return 1;
+    size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4)
+        return 0;
+    for (size_t i = 1; i < wanted; i++) {
+        unsigned char low = 0x80, high = 0xbf;
+        if (i == 1 && (first == 0xe0 || first == 0xf0))
+            low = first == 0xe0 ? 0xa0 : 0x90;
+        if (i == 1 && (first == 0xed || first == 0xf4))
+            high = first == 0xed ? 0x9f : 0x8f;
+        if (i >= size || bytes[i] < low || bytes[i] > high) {
+            *bad = i;
+            return 0;
+        }
+    }
+    return wanted;
+}
+
+// Blanks at both ends and what means something in a name get a backslash. Java takes the bytes of every kind of string
+// for UTF-8.
 static void append_escaped(struct text *text, const unsigned char *bytes, size_t size)
 {
     size_t lead = 0, trail = size;
@@ -86,14 +110,17 @@ static void append_escaped(struct text *text, const unsigned char *bytes, size_t
         lead++;
     while (trail > lead && is_blank(bytes[trail - 1]))
         trail--;
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\0') {
-            append(text, "\\00", 3);
+    for (size_t i = 0, part; i < size; i += part) {
+        size_t bad;
+        part = character_size(bytes + i, size - i, &bad);
+        if (bytes[i] == '\0' || part == 0) {
+            append(text, part == 0 ? "\xef\xbf\xbd" : "\\00", 3);
+            part = part == 0 ? bad : part;
             continue;
         }
         if (i < lead || i >= trail || strchr(",=+<>#;\"\\", bytes[i]) != NULL)
             append(text, "\\", 1);
-        append(text, (const char *)&bytes[i], 1);
+        append(text, (const char *)&bytes[i], part);
     }
 }
 
@@ -110,17 +137,14 @@ static void append_attribute(struct text *text, const X509_NAME_ENTRY *entry)
         append(text, keyword, strlen(keyword));
     }
     append(text, "=", 1);
-    unsigned char *utf8 = NULL;
-    int size = keyword != NULL && is_string(value) ? ASN1_STRING_to_UTF8(&utf8, value) : -1;
-    if (size >= 0)
-        append_escaped(text, utf8, (size_t)size);
+    if (keyword != NULL && is_string(value))
+        append_escaped(text, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
     else
         append_hex(text, value);
-    OPENSSL_free(utf8);
 }
 
 // The attributes from the last set to the first, within a set in their order.
-static char *name_to_java(const X509_NAME *name)
+char *distinguished_name_to_string(const X509_NAME *name)
 {
     struct text text = {0};
     int end = X509_NAME_entry_count(name);
@@ -145,7 +169,7 @@ char *tls_peer_distinguished_name(const SSL *ssl)
     X509 *certificate = SSL_get1_peer_certificate(ssl);
     if (certificate == NULL)
         return NULL;
-    char *name = name_to_java(X509_get_subject_name(certificate));
+    char *name = distinguished_name_to_string(X509_get_subject_name(certificate));
     X509_free(certificate);
     return name;
 }
