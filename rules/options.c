@@ -393,6 +393,20 @@ static char *format_double(double real)
     return memory_format("%s%s", digits, strpbrk(digits, ".eni") ? "" : ".0");
 }
 
+static char *format_list(const char *list)
+{
+    char *words = memory_alloc(strlen(list) + 1), *end = words;
+    struct view word;
+    for (bool is_first = true; next_word(&list, &word); is_first = false) {
+        if (!is_first)
+            *end++ = ',';
+        memcpy(end, word.data, word.size);
+        end += word.size;
+    }
+    *end = 0;
+    return words;
+}
+
 char *option_format(enum option option, const char *string)
 {
     const struct option_row *row = option_row(option);
@@ -412,8 +426,9 @@ char *option_format(enum option option, const char *string)
         return memory_format("%lld", (long long)value.integer);
     case OPTION_TYPE_DOUBLE:
         return format_double(value.real);
-    case OPTION_TYPE_STRING:
     case OPTION_TYPE_LIST:
+        return format_list(string);
+    case OPTION_TYPE_STRING:
     case OPTION_TYPE_CLASS:
     case OPTION_TYPE_PASSWORD:
         break;

@@ -332,8 +332,8 @@ char *tls_listeners_check_change(struct tls_listeners *listeners, const struct p
         if (why == NULL)
             identity_fini(&identity);
         else
-            message = memory_format("Invalid dynamic configuration: Validation of dynamic config update of listener %s "
-                                    "failed: %s",
+            message = memory_format("Invalid dynamic configuration: Validation of dynamic config update of SSLFactory "
+                                    "failed for listener %s: %s",
                                     listener->name, why);
         free(why);
     }
@@ -354,8 +354,8 @@ char *tls_listeners_reload(struct tls_listeners *listeners, const struct propert
             continue;
         char *why = reload_listener(listeners, listener);
         if (why != NULL)
-            message =
-                memory_format("Validation of dynamic config update of listener %s failed: %s", listener->name, why);
+            message = memory_format("Validation of dynamic config update of SSLFactory failed for listener %s: %s",
+                                    listener->name, why);
         free(why);
     }
     lock_release(&listeners->changes);

@@ -122,11 +122,16 @@ class TlsConfig(unittest.TestCase):
 
     def test_names_that_may_change(self):
         first, second = self.authority.issue('first'), self.authority.issue('x', '/CN=other', 'DNS:localhost')
-        store = self.folder / 'store.pem'
-        shutil.copy(first.pem, store)
+        # As in a container: what changes is a link on the way to the file.
+        store, latest = self.folder / 'latest' / 'store.pem', self.folder / 'latest'
+        for folder, identity in ('1', first), ('2', second):
+            (self.folder / folder).mkdir()
+            shutil.copy2(identity.pem, self.folder / folder / 'store.pem')
+        latest.symlink_to('1')
         broker = self.broker(ssl__keystore__type='PEM', ssl__keystore__location=store, ssl__allow__dn__changes='true',
                              ssl__allow__san__changes='true').start()
-        shutil.copy(second.pem, store)
+        (self.folder / 'next').symlink_to('2')
+        (self.folder / 'next').rename(latest)
         self.expect_serial(second)
         self.assertEqual(broker.stop(), 143)
 

@@ -118,6 +118,8 @@ static void prints_values_as_java_does(void)
         {OPTION_LOG_CLEANER_MIN_CLEANABLE_RATIO, "1", "1.0"},
         {OPTION_NUM_PARTITIONS, " 007 ", "7"},
         {OPTION_AUTO_CREATE_TOPICS_ENABLE, "True", "true"},
+        {OPTION_LOG_CLEANUP_POLICY, " compact ,delete ", "compact,delete"},
+        {OPTION_SSL_CIPHER_SUITES, "", ""},
         {OPTION_CLIENT_QUOTA_REQUEST_PERCENTAGE, "2.147483647E9", "2.147483647E9"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
