@@ -22,7 +22,7 @@ packages_of() {
             libzstd-dev liblz4-dev libsnappy-dev librdkafka-dev libjansson-dev libpcre2-dev libcunit1-dev
         ;;
     test)
-        echo git python3 python3-venv kcat iproute2 util-linux psmisc curl
+        echo git python3 python3-venv kcat openssl iproute2 util-linux psmisc curl
         have javac || echo default-jdk-headless
         have mvn || echo maven
         have node || echo nodejs

@@ -64,6 +64,17 @@ static void warn_disconnected(const struct client_session *session, const struct
                     name->server, name->id);
 }
 
+static bool is_handshake(const char *reason)
+{
+    return strstr(reason, "in state SSL_HANDSHAKE") != NULL;
+}
+
+// A broker that speaks no TLS closes, which OpenSSL counts among its own errors.
+static bool is_end(const char *reason)
+{
+    return strstr(reason, "unexpected eof while reading") != NULL;
+}
+
 static void warn_connection(const struct client_session *session, const char *reason)
 {
     static const char UNREACHABLE[] = "could not be established. Node may not be available.";
@@ -73,7 +84,7 @@ static void warn_connection(const struct client_session *session, const char *re
     struct broker_name name;
     read_broker(session, reason, &name);
     command_log("WARN", NETWORK_LOGGER, "[%s] Connection to node %d (%s) %s", session->who, name.id, name.name,
-                strstr(reason, "SSL handshake failed") ? TERMINATED : UNREACHABLE);
+                is_handshake(reason) ? TERMINATED : UNREACHABLE);
     warn_disconnected(session, &name);
 }
 
@@ -91,8 +102,8 @@ static void refuse(struct client_session *session, const char *reason)
     read_broker(session, reason, &name);
     char *words = client_tls_take_complaint(&session->tls);
     // In TLS 1.3 a broker judges our certificate after our handshake has ended.
-    const char *what = words || strstr(reason, "SSL handshake failed") ? "SSL handshake failed"
-                                                                       : "Failed to process post-handshake messages";
+    const char *what =
+        words || is_handshake(reason) ? "SSL handshake failed" : "Failed to process post-handshake messages";
     command_log("ERROR", NETWORK_LOGGER, "[%s] Connection to node %d (%s) failed authentication due to: %s",
                 session->who, name.id, name.name, what);
     warn_disconnected(session, &name);
@@ -108,13 +119,14 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *co
 {
     struct client_session *session = context;
     (void)client;
+    bool is_transport = error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE;
+    bool is_tls = error == RD_KAFKA_RESP_ERR__SSL || (is_transport && strstr(reason, "SSL routines:"));
     if (error == RD_KAFKA_RESP_ERR__FATAL) {
         command_log("ERROR", "barnabas.tools", "[%s] %s", session->who, reason);
-    } else if (error == RD_KAFKA_RESP_ERR__SSL ||
-               (error == RD_KAFKA_RESP_ERR__TRANSPORT && strstr(reason, "SSL routines:"))) {
+    } else if (is_tls && !is_end(reason)) {
         if (!session->refusal.message[0])
             refuse(session, reason);
-    } else if (error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__RESOLVE) {
+    } else if (is_tls || is_transport) {
         atomic_fetch_add(&session->failed_connections, 1);
         warn_connection(session, reason);
     }
@@ -150,7 +162,9 @@ static int on_verify(rd_kafka_t *client, const char *broker, int32_t id, int *x5
     struct client_session *session = context;
     (void)client, (void)broker, (void)id, (void)depth;
     snprintf(reason, reason_size, "the certificate was not accepted");
-    return client_tls_verify(&session->tls, x509_error, der, size);
+    if (*x509_error != 0)
+        client_tls_note_certificate(&session->tls, *x509_error, der, size);
+    return *x509_error == 0;
 }
 
 static bool prepare(struct client_session *session, const char *servers, rd_kafka_conf_t *conf, char **cause)

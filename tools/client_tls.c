@@ -9,6 +9,7 @@
 #include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,21 +56,37 @@ static bool apply_identity(SSL *ssl, rd_kafka_conf_t *conf, struct client_tls *t
     return ok;
 }
 
-static bool apply_trust(SSL *ssl, rd_kafka_conf_t *conf, struct client_tls *tls, char **error)
+// As in Java, whoever is in the trust store is trusted, whoever signed it. librdkafka cannot be told so; OpenSSL looks
+// up what goes for servers' certificates by this name.
+static bool trust_without_issuers(void)
+{
+    static const char PURPOSE[] = "ssl_server";
+    X509_VERIFY_PARAM *parameters = X509_VERIFY_PARAM_new();
+    bool ok = parameters && X509_VERIFY_PARAM_set1(parameters, X509_VERIFY_PARAM_lookup(PURPOSE)) > 0 &&
+              X509_VERIFY_PARAM_set1_name(parameters, PURPOSE) > 0 &&
+              X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN) > 0 &&
+              X509_VERIFY_PARAM_add0_table(parameters) > 0;
+    if (!ok)
+        X509_VERIFY_PARAM_free(parameters);
+    return ok;
+}
+
+static bool apply_trust(SSL *ssl, rd_kafka_conf_t *conf, char **error)
 {
     STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)));
-    tls->trusted = sk_X509_new_null();
-    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+    STACK_OF(X509) *trusted = sk_X509_new_null();
+    for (int i = 0; trusted && i < sk_X509_OBJECT_num(objects); i++) {
         X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
-        if (certificate && sk_X509_push(tls->trusted, certificate) > 0)
-            X509_up_ref(certificate);
+        if (certificate)
+            sk_X509_push(trusted, certificate);
     }
     char *text = NULL;
-    bool ok = trust_store_write_pem(tls->trusted, &text) == 0;
+    bool ok = trusted && trust_without_issuers() && trust_store_write_pem(trusted, &text) == 0;
     if (!ok)
         *error = memory_format("There is no memory for the trusted certificates");
     ok = ok && set(conf, "ssl.ca.pem", text, error);
     pem_text_destroy(&text);
+    sk_X509_free(trusted);
     return ok;
 }
 
@@ -143,46 +160,18 @@ bool client_tls_apply(const struct tls_client_settings *settings, rd_kafka_conf_
     ok = ok && set(conf, "security.protocol", "ssl", error) &&
          set(conf, "ssl.endpoint.identification.algorithm", settings->tls.verifies_host ? "https" : "none", error) &&
          apply_identity(ssl, conf, tls, error) &&
-         ((!trust->location && !trust->certificates) || apply_trust(ssl, conf, tls, error)) &&
-         apply_protocols(ssl, error);
+         ((!trust->location && !trust->certificates) || apply_trust(ssl, conf, error)) && apply_protocols(ssl, error);
     SSL_free(ssl);
     tls_context_release(&context);
     return ok;
 }
 
-static bool is_trusted(const struct client_tls *tls, X509 *certificate)
+void client_tls_note_certificate(struct client_tls *tls, int x509_error, const void *der, size_t size)
 {
-    for (int i = 0; i < sk_X509_num(tls->trusted); i++) {
-        if (X509_cmp(sk_X509_value(tls->trusted, i), certificate) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool lacks_issuer(int x509_error)
-{
-    return x509_error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
-           x509_error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-           x509_error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
-           x509_error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN || x509_error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
-}
-
-bool client_tls_verify(struct client_tls *tls, int *x509_error, const void *der, size_t size)
-{
-    if (*x509_error == X509_V_OK)
-        return true;
     const unsigned char *at = der;
     X509 *certificate = d2i_X509(NULL, &at, (long)size);
-    // As in Java, whoever is in the trust store is trusted, whoever signed it.
-    if (certificate && lacks_issuer(*x509_error) && is_trusted(tls, certificate)) {
-        *x509_error = X509_V_OK;
-        X509_free(certificate);
-        return true;
-    }
-    if (certificate)
-        free(atomic_exchange(&tls->complaint, tls_certificate_reason(certificate, *x509_error)));
+    free(atomic_exchange(&tls->complaint, tls_certificate_reason(certificate, x509_error)));
     X509_free(certificate);
-    return false;
 }
 
 char *client_tls_take_complaint(struct client_tls *tls)

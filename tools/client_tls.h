@@ -8,11 +8,9 @@
 #include "tools/tls_client_settings.h"
 
 #include <librdkafka/rdkafka.h>
-#include <openssl/x509.h>
 
 // Zeroed is a client without TLS.
 struct client_tls {
-    STACK_OF(X509) * trusted;  // NULL: the system's
     int certificates_fd;       // what librdkafka reads the own certificates from; -1: there are none
     _Atomic(char *) complaint; // what was wrong with a broker's certificate last
 };
@@ -22,8 +20,9 @@ struct client_tls {
 bool client_tls_apply(const struct tls_client_settings *settings, rd_kafka_conf_t *conf, struct client_tls *tls,
                       char **error) __attribute__((warn_unused_result));
 
-// For rd_kafka_conf_set_ssl_cert_verify_cb's callback: judges one certificate of the broker's chain. From any thread.
-bool client_tls_verify(struct client_tls *tls, int *x509_error, const void *der, size_t size);
+// For rd_kafka_conf_set_ssl_cert_verify_cb's callback: keeps why a certificate of the broker did not verify. From any
+// thread.
+void client_tls_note_certificate(struct client_tls *tls, int x509_error, const void *der, size_t size);
 
 // What was wrong with the broker's certificate when a handshake failed last, or NULL; to be freed. Asked once, it is
 // forgotten.
