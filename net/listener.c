@@ -8,6 +8,7 @@
 #include "net/poller.h"
 #include "net/server.h"
 #include "net/socket_calls.h"
+#include "net/transport_tls.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -145,11 +146,20 @@ static int open_host(struct listener *listener, const struct server_config *conf
     return result;
 }
 
+static void warn_of_offload(const struct listener *listener, const struct tls_context *tls)
+{
+    const char *obstacle = tls_context_offloads_to_kernel(tls) ? transport_offload_obstacle() : NULL;
+    if (obstacle != NULL)
+        logger_warn("Listener %s encrypts by itself although barnabas.ssl.kernel.offload is set: %s.",
+                    listener->endpoint->listener_name, obstacle);
+}
+
 static int create_handshakers(struct listener *listener, const struct server_config *config, struct tls_context *tls)
 {
     size_t count = ((size_t)config->network_threads + 1) / 2;
     listener->handshakers = memory_alloc_array(count, sizeof *listener->handshakers);
     int result = 0;
+    warn_of_offload(listener, tls);
     while (result == 0 && listener->handshaker_count < count) {
         struct handshaker *handshaker = &listener->handshakers[listener->handshaker_count++];
         result = handshaker_init(handshaker, listener->service, listener->endpoint, tls);

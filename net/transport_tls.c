@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -13,6 +15,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     RECORD_SIZE = 16384,
@@ -426,6 +430,20 @@ int transport_init_tls(struct transport *transport, int fd, const struct tls_con
     }
     *transport = (struct transport){.calls = &tls_calls, .fd = fd, .tls = link};
     return 0;
+}
+
+const char *transport_offload_obstacle(void)
+{
+#ifdef OPENSSL_NO_KTLS
+    return "OpenSSL was built without it";
+#else
+    // A socket that is not connected cannot have it, but tells a kernel that knows it from one that does not.
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int error = fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") == 0 ? 0 : errno;
+    if (fd >= 0)
+        close(fd);
+    return error == 0 || error == ENOTCONN ? NULL : "the kernel has no TLS (its module tls is not loaded)";
+#endif
 }
 
 // OpenSSL had the socket itself, to give its keys to the kernel; what the kernel did not take is for our BIO again.

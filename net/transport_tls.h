@@ -11,6 +11,9 @@
 // The first two bytes of a peer that speaks TLS: a record's type and its major version.
 enum { TLS_RECORD_HANDSHAKE = 0x16, TLS_RECORD_MAJOR_VERSION = 3 };
 
+// Why the kernel will not encrypt, whatever is configured; NULL when nothing speaks against it.
+const char *transport_offload_obstacle(void);
+
 // Takes over the connected socket; `host` as for tls_context_open. -ENOMEM leaves the socket alone. Then the handshake
 // has to be made, with transport_shake_hands, before anything else but close.
 int transport_init_tls(struct transport *transport, int fd, const struct tls_context *context, const char *host)
