@@ -52,8 +52,10 @@ static int set_options(int fd, int family, const struct server_config *config)
     if (result == 0 && config->receive_buffer_bytes > 0)
         result = set_option(fd, SOL_SOCKET, SO_RCVBUF, config->receive_buffer_bytes);
     // Linux grows no buffer whose size was set, unless told to. One before 5.14 cannot be told: the size stays.
-    if (result == 0 && config->receive_buffer_bytes > 0 && config->receive_buffer_grows) {
-        int refused = set_option(fd, SOL_SOCKET, SO_BUF_LOCK, config->send_buffer_bytes > 0 ? SOCK_SNDBUF_LOCK : 0);
+    int fixed = (config->send_buffer_bytes > 0 && !config->send_buffer_grows ? SOCK_SNDBUF_LOCK : 0) |
+                (config->receive_buffer_bytes > 0 && !config->receive_buffer_grows ? SOCK_RCVBUF_LOCK : 0);
+    if (result == 0 && fixed != SOCK_BUF_LOCK_MASK) {
+        int refused = set_option(fd, SOL_SOCKET, SO_BUF_LOCK, fixed);
         (void)refused;
     }
     return result;

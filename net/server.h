@@ -40,9 +40,10 @@ struct server_config {
     size_t request_arena_max;          // bytes that decoding and answering one request may take; 0: 128 MB
     int send_buffer_bytes;             // socket.send.buffer.bytes, -1: the system's
     int receive_buffer_bytes;          // socket.receive.buffer.bytes, -1: the system's
-    bool receive_buffer_grows;         // what a connection begins with; the system enlarges it for one that sends much
-    int listen_backlog;                // socket.listen.backlog.size
-    int64_t idle_ms_max;               // connections.max.idle.ms, -1: never closed
+    // What a connection begins with; the system enlarges it for one that receives, or sends, much.
+    bool send_buffer_grows, receive_buffer_grows;
+    int listen_backlog;  // socket.listen.backlog.size
+    int64_t idle_ms_max; // connections.max.idle.ms, -1: never closed
     struct server_limits limits;
     int64_t handshake_ms_max;         // how long a TLS handshake may take; 0: 10 s
     int64_t queued_request_bytes_max; // queued.max.request.bytes, -1: no limit

@@ -161,6 +161,7 @@ bool broker_open_listeners(struct broker *broker)
     settings.queued_requests_max = config_int(config, OPTION_QUEUED_MAX_REQUESTS);
     settings.request_size_max = config_int(config, OPTION_SOCKET_REQUEST_MAX_BYTES);
     settings.send_buffer_bytes = config_int(config, OPTION_SOCKET_SEND_BUFFER_BYTES);
+    settings.send_buffer_grows = is_default(config, OPTION_SOCKET_SEND_BUFFER_BYTES);
     settings.receive_buffer_bytes = config_int(config, OPTION_SOCKET_RECEIVE_BUFFER_BYTES);
     settings.receive_buffer_grows = is_default(config, OPTION_SOCKET_RECEIVE_BUFFER_BYTES);
     settings.listen_backlog = config_int(config, OPTION_SOCKET_LISTEN_BACKLOG_SIZE);

@@ -327,13 +327,14 @@ static int accept_and_look(int fd, struct sockaddr *address, socklen_t *size)
     return accepted;
 }
 
-static int lock_of_connection(int send_buffer_bytes, int receive_buffer_bytes, bool grows)
+static int lock_of_connection(int send_buffer_bytes, int receive_buffer_bytes, bool send_grows, bool receive_grows)
 {
     struct toy toy;
     toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
     toy.config.send_buffer_bytes = send_buffer_bytes;
     toy.config.receive_buffer_bytes = receive_buffer_bytes;
-    toy.config.receive_buffer_grows = grows;
+    toy.config.send_buffer_grows = send_grows;
+    toy.config.receive_buffer_grows = receive_grows;
     toy_start(&toy);
     int fd = client_connect("127.0.0.1", toy.port);
     client_send(fd, 1, "echo", 4);
@@ -348,10 +349,12 @@ static void keeps_buffers_that_were_set(void)
     struct socket_calls calls = *socket_calls_of_system();
     calls.accept = accept_and_look;
     socket_calls_set(&calls);
-    CU_ASSERT_EQUAL(lock_of_connection(-1, -1, false), 0);
-    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, false), SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK);
-    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, true), SOCK_SNDBUF_LOCK);
-    CU_ASSERT_EQUAL(lock_of_connection(-1, 100000, true), 0);
+    CU_ASSERT_EQUAL(lock_of_connection(-1, -1, false, false), 0);
+    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, false, false), SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK);
+    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, false, true), SOCK_SNDBUF_LOCK);
+    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, true, false), SOCK_RCVBUF_LOCK);
+    CU_ASSERT_EQUAL(lock_of_connection(100000, 100000, true, true), 0);
+    CU_ASSERT_EQUAL(lock_of_connection(-1, 100000, false, true), 0);
     socket_calls_set(NULL);
 }
 
