@@ -11,15 +11,11 @@
 #define FIRST_PRODUCE_VERSION_WITH_MAGIC_2 3
 #define FIRST_PRODUCE_VERSION_WITH_ZSTD 7
 
-// What a batch that must be compressed anew may expand to: this many times the largest batch, but not less than the
-// floor.
-#define REBUILD_EXPANSION_MAX 64
-#define REBUILD_SIZE_FLOOR (64 * 1024 * 1024)
-
-// What a batch may expand to when it is only looked through: likewise. Producers' batches are bounded by their own
-// memory (32 MB by default); a bomb of the largest size would expand to gigabytes, and keep a thread busy for seconds.
+// What a batch may expand to: this many times the largest batch, but not less than the floor. Producers' batches are
+// bounded by their own memory (32 MB by default); a bomb of the largest size would expand to gigabytes, and keep a
+// thread busy for seconds.
 #define CONTENT_EXPANSION_MAX 64
-#define CONTENT_SIZE_FLOOR ((size_t)256 * 1024 * 1024)
+#define CONTENT_SIZE_FLOOR ((size_t)64 * 1024 * 1024)
 
 struct validation {
     const struct batch_rules *rules;
@@ -218,12 +214,8 @@ static enum kafka_error rebuild(struct validation *validation, struct view batch
 {
     const struct batch_rules *rules = validation->rules;
     struct batch_verdict *verdict = validation->verdict;
-    size_t size_max = (size_t)rules->message_size_max;
-    if (rules->compression != COMPRESSION_NONE) {
-        size_max *= REBUILD_EXPANSION_MAX;
-        if (size_max < REBUILD_SIZE_FLOOR)
-            size_max = REBUILD_SIZE_FLOOR;
-    }
+    size_t size_max =
+        rules->compression == COMPRESSION_NONE ? (size_t)rules->message_size_max : content_size_max(rules);
     struct batch_builder *builder = batch_builder_create(header, rules->compression, rules->compression_level);
     enum kafka_error error = check_records(validation, batch, header, builder, size_max);
     if (error == KAFKA_NONE)

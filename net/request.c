@@ -3,6 +3,7 @@
 
 #include "net/connection.h"
 #include "net/handler.h"
+#include "net/service.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -29,6 +30,11 @@ void request_skip_answer(struct request *request)
 void request_close(struct request *request)
 {
     end(request, REQUEST_CLOSED);
+}
+
+bool request_logs_refusal(struct request *request)
+{
+    return service_logs_refusal(connection_of_request(request)->service);
 }
 
 const char *request_peer_host(const struct request *request, char host[REQUEST_HOST_SIZE])

@@ -50,6 +50,9 @@ void request_skip_answer(struct request *request);
 // request_answer.
 void request_close(struct request *request);
 
+// Whether a refusal of this request is worth a line in the log: some a second are, so that no peer can fill a disk.
+bool request_logs_refusal(struct request *request);
+
 // The client's address as text, without brackets ("127.0.0.1", "::1").
 #define REQUEST_HOST_SIZE 46
 const char *request_peer_host(const struct request *request, char host[REQUEST_HOST_SIZE]);

@@ -42,8 +42,10 @@ bool dispatch_versions(int16_t api_key, int16_t *version_min, int16_t *version_m
 static void refuse(struct request *request, const char *why)
 {
     char host[REQUEST_HOST_SIZE];
-    logger_info("Closing the connection of %s from %s: request with API key %d, version %d %s.", request->principal,
-                request_peer_host(request, host), request->api_key, request->api_version, why);
+    if (request_logs_refusal(request))
+        logger_info("Closing the connection of %s from %s port %u: request with API key %d, version %d %s.",
+                    request->principal, request_peer_host(request, host), request->peer_port, request->api_key,
+                    request->api_version, why);
     request_close(request);
 }
 

@@ -183,9 +183,13 @@ static void end_without_answer(const struct produce *produce)
     for (int32_t i = 0; i < produce->count; i++) {
         if (produce->appends[i].error == KAFKA_NONE)
             continue;
-        logger_info("Closing a connection because of %s in a Produce request with acks=0 to partition %.*s-%d.",
-                    kafka_error_name((int16_t)produce->appends[i].error), VIEW_ARGS(produce->appends[i].topic),
-                    produce->appends[i].partition);
+        char host[REQUEST_HOST_SIZE];
+        if (request_logs_refusal(produce->request))
+            logger_info("Closing the connection from %s port %u because of %s in a Produce request with acks=0 to "
+                        "partition %.*s-%d.",
+                        request_peer_host(produce->request, host), produce->request->peer_port,
+                        kafka_error_name((int16_t)produce->appends[i].error), VIEW_ARGS(produce->appends[i].topic),
+                        produce->appends[i].partition);
         dispatch_close(produce->request);
         return;
     }

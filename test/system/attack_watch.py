@@ -59,9 +59,13 @@ class Bystander(threading.Thread):
                     self.slowest_new_ms = max(self.slowest_new_ms, (time.monotonic() - started) * 1000)
                 self.count += 1
             except (OSError, struct.error):
+                if peer is not None:
+                    peer.close()
                 self.failures += 1
                 peer = None
             self.ended.wait(0.1)
+        if peer is not None:
+            peer.close()
 
     def end(self):
         self.ended.set()

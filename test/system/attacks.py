@@ -19,7 +19,7 @@ from wire import array, compact_array, compact_string, string, unsigned_varint
 
 TOPIC = 'hostile'
 MEGABYTE = 1 << 20
-PATIENCE_S = 90
+PATIENCE_S = 60
 API_VERSIONS = b'\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff'
 
 
@@ -82,6 +82,17 @@ def count_up(counts, what):
     counts[what] = counts.get(what, 0) + 1
 
 
+class Patience:
+    """For several peers together."""
+
+    def __init__(self, seconds=60):
+        self.deadline = time.monotonic() + seconds
+
+    def give(self, peer):
+        peer.socket.settimeout(max(0.2, self.deadline - time.monotonic()))
+        return peer
+
+
 def fate(peer):
     answer = peer.answer()
     return 'closed' if answer is None else 'not answered' if answer == 'silence' else 'answered'
@@ -98,8 +109,9 @@ def all_at_once(port, frames):
             continue
         peer.send(data)
         peers.append(peer)
+    patience = Patience()
     for peer in peers:
-        count_up(counts, fate(peer))
+        count_up(counts, fate(patience.give(peer)))
         peer.close()
     return in_words(counts)
 
@@ -280,8 +292,9 @@ def bombs(port, tls_port, codec, packed, at_once=8):
         peer = Peer(port)
         peer.send(data)
         peers.append(peer)
+    patience = Patience()
     for peer in peers:
-        count_up(counts, produce_error(peer.answer()))
+        count_up(counts, produce_error(patience.give(peer).answer()))
         peer.close()
     return f'{in_words(counts)} after {time.monotonic() - started:.1f} s ({at_once} of {len(data) >> 10} kB)'
 
@@ -362,20 +375,22 @@ def posing_replica(port, tls_port):
 # ---- Connections
 
 def connect_many(port, count):
-    sockets = []
+    sockets, patience = [], Patience(120)
     for _ in range(count):
         try:
             sockets.append(Peer(port, 20))
         except OSError:
+            break
+        if time.monotonic() > patience.deadline:
             break
     return sockets
 
 
 def flood(port, count, data):
     """So many connections that send this and then nothing."""
-    peers = connect_many(port, count)
+    peers, patience = connect_many(port, count), Patience()
     for peer in peers:
-        peer.socket.settimeout(1)
+        peer.socket.settimeout(1 if time.monotonic() < patience.deadline else 0.01)
         peer.send(data)
     time.sleep(3)
     counts = {'connected': len(peers), 'closed after 3 s': sum(peer.is_closed() for peer in peers)}
@@ -420,8 +435,9 @@ def byte_by_byte(port, tls_port):
         for peer in endless:
             peer.send(bytes([byte]))
     counts = {}
+    patience = Patience()
     for peer in peers:
-        count_up(counts, fate(peer))
+        count_up(counts, fate(patience.give(peer)))
     counts['endless closed'] = sum(peer.is_closed() for peer in endless)
     for peer in peers + endless:
         peer.close()
