@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each attack of attacks.py against a broker: what the attacker gets, how much memory it costs, that others are served
 meanwhile and afterwards, and that no attack fills the log. docs/security.md tells what Apache Kafka does."""
+import pathlib
 import re
 import resource
+import shutil
+import tempfile
 import unittest
 
 import attack_watch
 from broker import Broker, kcat
-from zookeeper import ZooKeeper
+from certificates import Authority
+from zookeeper import ZooKeeper, free_port
 
 # Memory beyond the frames and blocks that an attack may hold: a sanitizer's share, buffers that wait for reuse.
 SLACK_MB = 192
@@ -33,6 +37,11 @@ EXPECTED = {
     'half_sent_frames': (r'\d+ closed after 3 s, 1000 connected$', 130),
     'oversized_frames': (r'10000 closed$', 0),
     'byte_by_byte': (r'200 answered, 0 endless closed$', 0),
+    'tls_garbage': (r'209 closed$', 0),
+    'tls_half_open': (r'\d+ closed after 3 s, 5000 connected$', 5000 * 16 >> 10),
+    'tls_downgrade': (r'TLS 1.0: refused, TLS 1.1: refused, TLS 1.2: agreed, TLS 1.3: agreed, no encryption: refused, '
+                      r'anonymous: refused, fallback to 1.2: refused$', 0),
+    'tls_renegotiation': (r'\d asked for, refused$', 0),
     'never_reading': (r'0 closed, \d+ kB of requests taken each$', 0),
 }
 
@@ -47,6 +56,12 @@ class AttacksTest(unittest.TestCase):
         cls.broker = Broker(cls.zookeeper, settings={
             'num.network.threads': 2, 'num.io.threads': 4, 'socket.listen.backlog.size': 4096})
         cls.addClassCleanup(cls.broker.close)
+        cls.tls_port = free_port()
+        keys = pathlib.Path(tempfile.mkdtemp(prefix='barnabas-attacks-'))
+        cls.addClassCleanup(shutil.rmtree, keys, ignore_errors=True)
+        cls.broker.settings['listeners'] += f',SSL://127.0.0.1:{cls.tls_port}'
+        cls.broker.settings['ssl.keystore.type'] = 'PEM'
+        cls.broker.settings['ssl.keystore.location'] = Authority(keys).issue('broker').pem
         cls.broker.start()
         kcat(cls.broker, '-P', '-t', 'hostile', stdin=''.join('%01000d\n' % i for i in range(20000)))
 
@@ -56,7 +71,7 @@ class AttacksTest(unittest.TestCase):
     def withstand(self, name):
         seen, growth_mb = EXPECTED[name]
         before = len(self.refusals())
-        outcome = attack_watch.attack(name, self.broker.process.pid, self.broker.port)
+        outcome = attack_watch.attack(name, self.broker.process.pid, self.broker.port, self.tls_port)
         print(outcome, flush=True)
         self.assertRegex(outcome.seen, '^' + seen)
         self.assertLess(outcome.peak_growth_kb, (growth_mb + SLACK_MB) << 10)
