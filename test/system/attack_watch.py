@@ -11,7 +11,7 @@ import time
 
 import attacks
 
-ATTACK_S_MAX = 400
+ATTACK_S_MAX = 150
 
 
 def memory_kilobytes(pid):

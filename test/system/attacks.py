@@ -100,14 +100,14 @@ def fate(peer):
 
 def all_at_once(port, frames):
     """Each frame on a connection of its own, all sent before any answer is read."""
-    peers, counts = [], {}
+    peers, counts, patience = [], {}, Patience()
     for data in frames:
         try:
             peer = Peer(port)
         except OSError:
             count_up(counts, 'not accepted')
             continue
-        peer.send(data)
+        patience.give(peer).send(data)
         peers.append(peer)
     patience = Patience()
     for peer in peers:
@@ -287,10 +287,10 @@ def bare_snappy_bomb(size):
 
 def bombs(port, tls_port, codec, packed, at_once=8):
     data = produce(batch(packed, codec))
-    peers, counts, started = [], {}, time.monotonic()
+    peers, counts, started, patience = [], {}, time.monotonic(), Patience()
     for _ in range(at_once):
         peer = Peer(port)
-        peer.send(data)
+        patience.give(peer).send(data)
         peers.append(peer)
     patience = Patience()
     for peer in peers:
@@ -502,9 +502,24 @@ def tls_garbage(port, tls_port):
     return in_words(counts)
 
 
+def client_hello():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname='localhost')
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def tls_half_hello(port, tls_port):
+    """5,000 peers whose first message does not get whole."""
+    return flood(tls_port, 5000, client_hello()[:100])
+
+
 def tls_half_open(port, tls_port):
-    """5,000 peers that begin a handshake and leave it at that."""
-    return flood(tls_port, 5000, bytes.fromhex('16030102000100') + bytes(20))
+    """5,000 peers that begin a handshake, let the broker answer, and leave it at that."""
+    return flood(tls_port, 5000, client_hello())
 
 
 def s_client(tls_port, *options, stdin=b'Q\n'):
@@ -540,7 +555,7 @@ ATTACKS = {function.__name__: function for function in (
     tagged_fields, array_lengths, dense_arrays, bomb_gzip, bomb_snappy, bomb_bare_snappy, bomb_lz4, bomb_zstd, snappy_lengths,
     many_batches, posing_replica, half_open_frames, half_sent_frames, oversized_frames, byte_by_byte, never_reading)}
 TLS_ATTACKS = {function.__name__: function for function in (
-    tls_garbage, tls_half_open, tls_downgrade, tls_renegotiation)}
+    tls_garbage, tls_half_hello, tls_half_open, tls_downgrade, tls_renegotiation)}
 
 
 def main():

@@ -38,7 +38,8 @@ EXPECTED = {
     'oversized_frames': (r'10000 closed$', 0),
     'byte_by_byte': (r'200 answered, 0 endless closed$', 0),
     'tls_garbage': (r'209 closed$', 0),
-    'tls_half_open': (r'\d+ closed after 3 s, 5000 connected$', 5000 * 16 >> 10),
+    'tls_half_hello': (r'\d+ closed after 3 s, 5000 connected$', 5000 * 4 >> 10),
+    'tls_half_open': (r'\d+ closed after 3 s, 5000 connected$', 5000 * 48 >> 10),
     'tls_downgrade': (r'TLS 1.0: refused, TLS 1.1: refused, TLS 1.2: agreed, TLS 1.3: agreed, no encryption: refused, '
                       r'anonymous: refused, fallback to 1.2: refused$', 0),
     'tls_renegotiation': (r'\d asked for, refused$', 0),
