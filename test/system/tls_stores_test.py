@@ -169,6 +169,7 @@ class TlsStoresTest(unittest.TestCase):
                 broker.settings[f'listener.name.{name.lower()}.{key}'] = value
         self.addCleanup(broker.close)
         broker.start()
+        self.addCleanup(broker.stop)  # in order, so that the next one need not wait for its session to end
         return broker, ports
 
     def test_serves_key_stores_of_every_format(self):
