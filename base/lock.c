@@ -8,6 +8,7 @@
 #include <time.h>
 
 static atomic_uint_fast64_t contended[LOCK_NAME_COUNT];
+static _Thread_local uint64_t contended_here;
 
 static void require(int result, const char *call)
 {
@@ -74,6 +75,7 @@ static void note_released(enum lock_name name)
 static void count_contention(enum lock_name name)
 {
     atomic_fetch_add_explicit(&contended[name], 1, memory_order_relaxed);
+    contended_here++;
 }
 
 void lock_init(struct lock *lock, enum lock_name name)
@@ -187,4 +189,9 @@ void condition_broadcast(struct condition *condition)
 uint64_t lock_contended_count(enum lock_name name)
 {
     return atomic_load_explicit(&contended[name], memory_order_relaxed);
+}
+
+uint64_t lock_contended_count_of_thread(void)
+{
+    return contended_here;
 }

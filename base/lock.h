@@ -72,4 +72,7 @@ void condition_broadcast(struct condition *condition);
 // How often a lock of that name was found taken, since the start of the process (for metrics).
 uint64_t lock_contended_count(enum lock_name name);
 
+// How often the calling thread found one taken.
+uint64_t lock_contended_count_of_thread(void);
+
 #endif

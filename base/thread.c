@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/thread.h"
 
+#include "base/lock.h"
 #include "base/memory.h"
 
 #include <signal.h>
@@ -59,5 +60,6 @@ void thread_get_use(struct thread_use *use)
     struct rusage usage = {0}; // cannot fail with a good address
     getrusage(RUSAGE_THREAD, &usage);
     *use = (struct thread_use){.cpu_ns = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime),
-                               .wait_count = usage.ru_nvcsw};
+                               .wait_count = usage.ru_nvcsw,
+                               .lock_wait_count = (int64_t)lock_contended_count_of_thread()};
 }

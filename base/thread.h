@@ -21,7 +21,8 @@ void thread_join(struct thread *thread);
 // What the calling thread has used up since it began.
 struct thread_use {
     int64_t cpu_ns;
-    int64_t wait_count; // how often it gave the processor away, to wait for something
+    int64_t wait_count;      // how often it gave the processor away, to wait for something
+    int64_t lock_wait_count; // how often it found a lock taken; a wait for it is one or several of the above
 };
 void thread_get_use(struct thread_use *use);
 

@@ -22,7 +22,7 @@ enum {
     // handler thread costs.
     QUICK_SIZE_MAX = 1088 * 1024,
     // Quick requests run here for so long in a round; what is left goes to the handlers.
-    QUICK_SHARE_NS = 1000 * 1000,
+    QUICK_SHARE_NS = 2000 * 1000,
     // One request's part in that is no larger, so that a thread that was kept from running does not lose its share.
     QUICK_PART_NS = 250 * 1000,
     // A request that took this long was not quick, or the thread was kept from running: for a while its use of the
@@ -398,12 +398,15 @@ static void run_quick(struct poller *poller, struct connection *connection)
         run(poller, connection_of_link(link));
 }
 
-// Whether this thread waited for something or worked for long since then, and was not just kept from running.
+// Whether this thread worked for long since then or waited for more than locks, whose holders may have been kept from
+// running like itself.
 static bool was_busy_since(const struct thread_use *before)
 {
     struct thread_use now;
     thread_get_use(&now);
-    return now.wait_count != before->wait_count || now.cpu_ns - before->cpu_ns > SLOW_NS / 2;
+    if (now.cpu_ns - before->cpu_ns > SLOW_NS / 2)
+        return true;
+    return now.wait_count != before->wait_count && now.lock_wait_count == before->lock_wait_count;
 }
 
 // Runs a quick request; returns the time after it. One that is slow by its own doing while such are watched for ends

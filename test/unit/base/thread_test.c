@@ -46,6 +46,7 @@ static void tells_what_a_thread_has_used(void)
     lock_release(&gate.lock);
     thread_get_use(&after);
     CU_ASSERT_TRUE(after.wait_count > before.wait_count);
+    CU_ASSERT_EQUAL(after.lock_wait_count, before.lock_wait_count); // the lock was not taken when it asked for it
     thread_join(&thread);
     condition_fini(&gate.opened);
     lock_fini(&gate.lock);
