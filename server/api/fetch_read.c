@@ -112,9 +112,13 @@ static void read_one(const struct fetch *fetch, const struct fetch_partition *wa
 {
     struct log_read_info info;
     log_slice_release(&read->records.slice);
-    read->error = partition_read(read->partition, wanted->current_leader_epoch, wanted->last_fetched_epoch,
-                                 wanted->offset, smaller(size_max, wanted->size_max), min_one, fetch->bound,
-                                 &read->records.slice, &info, &read->divergence);
+    read->error = KAFKA_NONE;
+    if (fetch->replica_id >= 0)
+        read->error = partition_check_follower(read->partition, fetch->replica_id, wanted->current_leader_epoch);
+    if (read->error == KAFKA_NONE)
+        read->error = partition_read(read->partition, wanted->current_leader_epoch, wanted->last_fetched_epoch,
+                                     wanted->offset, smaller(size_max, wanted->size_max), min_one, fetch->bound,
+                                     &read->records.slice, &info, &read->divergence);
     if (read->error == KAFKA_NONE && fetch->replica_id >= 0 && !read->divergence.is_diverging)
         read->error = note_follower(fetch, wanted, read->partition);
     if (read->error == KAFKA_NONE) {

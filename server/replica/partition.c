@@ -325,16 +325,31 @@ enum kafka_error partition_offsets(struct partition *partition, int32_t current_
     return error;
 }
 
+static enum kafka_error check_follower_locked(const struct partition *partition, int32_t broker_id,
+                                              int32_t current_leader_epoch) LOCK_REQUIRES_SHARED(partition->lock)
+{
+    enum kafka_error error = check_locked(partition, current_leader_epoch, true);
+    if (error == KAFKA_NONE && find_follower_locked(partition, broker_id) == NULL)
+        error = current_leader_epoch == PARTITION_NO_EPOCH ? KAFKA_NOT_LEADER_OR_FOLLOWER : KAFKA_UNKNOWN_LEADER_EPOCH;
+    return error;
+}
+
+enum kafka_error partition_check_follower(struct partition *partition, int32_t broker_id, int32_t current_leader_epoch)
+{
+    shared_lock_acquire_read(&partition->lock);
+    enum kafka_error error = check_follower_locked(partition, broker_id, current_leader_epoch);
+    shared_lock_release(&partition->lock);
+    return error;
+}
+
 enum kafka_error partition_note_follower(struct partition *partition, int32_t broker_id, int32_t current_leader_epoch,
                                          int64_t fetch_offset, int64_t log_start_offset, bool *high_watermark_moved)
 {
     *high_watermark_moved = false;
     shared_lock_acquire_read(&partition->lock);
-    enum kafka_error error = check_locked(partition, current_leader_epoch, true);
-    struct follower *follower = find_follower_locked(partition, broker_id);
-    if (error == KAFKA_NONE && follower == NULL)
-        error = current_leader_epoch == PARTITION_NO_EPOCH ? KAFKA_NOT_LEADER_OR_FOLLOWER : KAFKA_UNKNOWN_LEADER_EPOCH;
+    enum kafka_error error = check_follower_locked(partition, broker_id, current_leader_epoch);
     if (error == KAFKA_NONE) {
+        struct follower *follower = find_follower_locked(partition, broker_id);
         follower->log_end_offset = fetch_offset;
         follower->log_start_offset = log_start_offset;
         *high_watermark_moved = raise_high_watermark_locked(partition);

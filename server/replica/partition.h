@@ -116,8 +116,13 @@ enum kafka_error partition_read(struct partition *partition, int32_t current_lea
 enum kafka_error partition_offsets(struct partition *partition, int32_t current_leader_epoch,
                                    struct log_offsets *offsets) __attribute__((warn_unused_result));
 
-// A follower fetches from this offset, so it has everything below. *high_watermark_moved as above. A replica that is
-// not assigned is UNKNOWN_LEADER_EPOCH, or NOT_LEADER_OR_FOLLOWER if it named no epoch.
+// Whether a broker may fetch from here as a replica. One that is not assigned gets UNKNOWN_LEADER_EPOCH, or
+// NOT_LEADER_OR_FOLLOWER if it named no epoch.
+enum kafka_error partition_check_follower(struct partition *partition, int32_t broker_id, int32_t current_leader_epoch)
+    __attribute__((warn_unused_result));
+
+// A follower fetches from this offset, so it has everything below. *high_watermark_moved as above. Errors as
+// partition_check_follower.
 enum kafka_error partition_note_follower(struct partition *partition, int32_t broker_id, int32_t current_leader_epoch,
                                          int64_t fetch_offset, int64_t log_start_offset, bool *high_watermark_moved)
     __attribute__((warn_unused_result));

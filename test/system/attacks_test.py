@@ -30,8 +30,8 @@ EXPECTED = {
     'bomb_zstd': (r'8 error 10 ', 0),
     'snappy_lengths': (r'32 error -1$', 0),
     'many_batches': (r'1 error 0, 1 error 2, 1 error 53, 5 error 87$', 0),
-    'posing_replica': (r'0: error 6, high watermark -1; 1: error 1, high watermark -1; 77: error 1, high watermark -1; '
-                       r'2147483647: error 1, high watermark -1; -2: error 0, high watermark \d+; '
+    'posing_replica': (r'0: error 6, high watermark -1; 1: error 6, high watermark -1; 77: error 6, high watermark -1; '
+                       r'2147483647: error 6, high watermark -1; -2: error 0, high watermark \d+; '
                        r'-3: error 0, high watermark \d+$', 0),
     'half_open_frames': (r'\d+ closed after 3 s, 10000 connected$', 100),
     'half_sent_frames': (r'\d+ closed after 3 s, 1000 connected$', 130),
