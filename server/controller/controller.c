@@ -360,9 +360,9 @@ enum kafka_error controller_create_topic_automatically(struct controller *contro
     return topic_creator_request(controller->topic_creator, topic);
 }
 
-enum kafka_error controller_next_producer_id(struct controller *controller, int64_t *producer_id)
+void controller_take_producer_id(struct controller *controller, struct producer_id_wait *wait)
 {
-    return producer_id_manager_next(controller->producer_ids, producer_id);
+    producer_id_manager_take(controller->producer_ids, wait);
 }
 
 static enum kafka_error process_retry_elections(struct controller *controller, const char *name)

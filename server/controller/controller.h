@@ -50,10 +50,18 @@ void controller_session_opened(struct controller *controller, int64_t broker_epo
 enum kafka_error controller_create_topic_automatically(struct controller *controller, struct view topic)
     __attribute__((warn_unused_result));
 
-// The next producer id for InitProducerId. Blocks of 1,000 ids are asked of the controller ahead of need; returns
-// COORDINATOR_LOAD_IN_PROGRESS, which clients retry, while the first or a late block is on its way.
-enum kafka_error controller_next_producer_id(struct controller *controller, int64_t *producer_id)
-    __attribute__((warn_unused_result));
+// Somebody who needs a producer id. It stays where it is until done is called.
+struct producer_id_wait {
+    // NONE with producer_id set, or COORDINATOR_LOAD_IN_PROGRESS, which clients retry. Called once, from any thread,
+    // also before controller_take_producer_id returns, without locks.
+    void (*done)(struct producer_id_wait *wait, enum kafka_error error);
+    int64_t producer_id;
+    struct producer_id_manager *manager; // the callee's
+};
+
+// The next producer id for InitProducerId. Blocks of 1,000 ids are asked of the controller ahead of need; while the
+// first or a late one is on its way the id is waited for, some seconds at most. Never blocks.
+void controller_take_producer_id(struct controller *controller, struct producer_id_wait *wait);
 
 // Asks the cluster's controller to move the leadership of this broker's partitions away (ControlledShutdown), up to
 // controlled.shutdown.max.retries times. Waits for the answers; called by the thread that stops the broker, before

@@ -7,14 +7,19 @@
 #include "base/memory.h"
 #include "net/protocol/messages.h"
 #include "server/broker.h"
+#include "server/controller/controller.h"
 #include "server/controller/controller_channel.h"
 #include "server/controller/event_queue.h"
+#include "server/purgatory.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_BACKOFF_MS = 50, REQUEST_TIMEOUT_MS = 60000 };
+// A wait ends long before clients give a request up (30 s or 60 s).
+enum { RETRY_BACKOFF_MS = 50, REQUEST_TIMEOUT_MS = 60000, WAIT_MS_MAX = 5000 };
+
+#define WAIT_KEY view_of_string("producer-ids")
 
 struct block {
     int64_t next, end; // ids next … end - 1 are left
@@ -25,6 +30,7 @@ struct producer_id_manager {
     struct broker *broker;
     struct event_queue *queue; // asks the controller
     struct controller_channel *channel;
+    struct purgatory *purgatory; // who waits for an id
     struct lock lock;
     struct block current LOCK_GUARDED;
     struct block following LOCK_GUARDED; // empty until it is there
@@ -43,6 +49,7 @@ struct producer_id_manager *producer_id_manager_create(struct broker *broker)
     manager->broker = broker;
     manager->queue = event_queue_create();
     manager->channel = controller_channel_create(broker);
+    manager->purgatory = purgatory_create("InitProducerId", broker->timer);
     lock_init(&manager->lock, LOCK_PRODUCER_IDS);
     return manager;
 }
@@ -56,12 +63,14 @@ void producer_id_manager_stop(struct producer_id_manager *manager)
 {
     controller_channel_interrupt(manager->channel);
     event_queue_stop(manager->queue);
+    purgatory_close(manager->purgatory);
 }
 
 void producer_id_manager_destroy(struct producer_id_manager **manager)
 {
     if (*manager == NULL)
         return;
+    purgatory_destroy(&(*manager)->purgatory);
     event_queue_destroy(&(*manager)->queue);
     controller_channel_destroy(&(*manager)->channel);
     lock_fini(&(*manager)->lock);
@@ -115,10 +124,12 @@ static void run_ask(struct event *event, bool is_dropped)
         manager->following = block;
         manager->is_asking = false;
         lock_release(&manager->lock);
+        purgatory_check(manager->purgatory, WAIT_KEY);
     }
 }
 
-enum kafka_error producer_id_manager_next(struct producer_id_manager *manager, int64_t *producer_id)
+// Takes an id, if there is one, and asks for the next block in time.
+static bool take(struct producer_id_manager *manager, int64_t *producer_id)
 {
     lock_acquire(&manager->lock);
     if (manager->current.next == manager->current.end) {
@@ -138,5 +149,25 @@ enum kafka_error producer_id_manager_next(struct producer_id_manager *manager, i
         ask->manager = manager;
         event_queue_put(manager->queue, &ask->event);
     }
-    return is_there ? KAFKA_NONE : KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+    return is_there;
+}
+
+static bool has_taken(void *operation)
+{
+    struct producer_id_wait *wait = operation;
+    return take(wait->manager, &wait->producer_id);
+}
+
+static void end_wait(void *operation, enum delayed_end end)
+{
+    struct producer_id_wait *wait = operation;
+    wait->done(wait, end == DELAYED_READY ? KAFKA_NONE : KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+}
+
+void producer_id_manager_take(struct producer_id_manager *manager, struct producer_id_wait *wait)
+{
+    static const struct delayed_calls calls = {has_taken, end_wait};
+    struct view key = WAIT_KEY;
+    wait->manager = manager;
+    purgatory_watch(manager->purgatory, &calls, wait, &key, 1, WAIT_MS_MAX);
 }

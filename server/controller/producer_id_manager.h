@@ -5,22 +5,18 @@
 #ifndef SERVER_CONTROLLER_PRODUCER_ID_MANAGER_H
 #define SERVER_CONTROLLER_PRODUCER_ID_MANAGER_H
 
-#include "base/error.h"
-
-#include <stdint.h>
-
 struct broker;
 struct producer_id_manager;
+struct producer_id_wait;
 
 struct producer_id_manager *producer_id_manager_create(struct broker *broker);
 int producer_id_manager_start(struct producer_id_manager *manager) __attribute__((warn_unused_result));
 
-// Interrupts a call that is under way and ends the thread.
+// Interrupts a call that is under way and ends the thread; nobody waits any more.
 void producer_id_manager_stop(struct producer_id_manager *manager);
 void producer_id_manager_destroy(struct producer_id_manager **manager);
 
-// The next id, or COORDINATOR_LOAD_IN_PROGRESS while there is none. Any thread; never waits.
-enum kafka_error producer_id_manager_next(struct producer_id_manager *manager, int64_t *producer_id)
-    __attribute__((warn_unused_result));
+// The next id, as controller_take_producer_id. Any thread; never waits.
+void producer_id_manager_take(struct producer_id_manager *manager, struct producer_id_wait *wait);
 
 #endif
