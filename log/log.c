@@ -249,6 +249,7 @@ enum kafka_error log_write_epochs(struct log *log)
     enum kafka_error error = KAFKA_NONE;
     if (result != 0)
         error = log_directory_fail(log->directory, result, "Writing %s failed", path);
+    log->epochs_are_ahead = false;
     free(path);
     return error;
 }
@@ -260,8 +261,12 @@ enum kafka_error log_assign_leader_epoch(struct log *log, int32_t leader_epoch, 
     if (error == KAFKA_NONE) {
         lock_acquire(&log->lock);
         bool has_changed = leader_epoch_cache_assign(&log->epochs, leader_epoch, start_offset);
+        bool is_at_end = start_offset == log->log_end_offset;
         lock_release(&log->lock);
-        if (has_changed)
+        // What begins at the end means nothing to the next start until something is appended.
+        if (has_changed && is_at_end)
+            log->epochs_are_ahead = true;
+        else if (has_changed)
             error = log_write_epochs(log);
     }
     lock_release(&log->append_lock);

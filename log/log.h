@@ -142,7 +142,8 @@ size_t log_segment_count(struct log *log);
 
 // ---- Leader epochs (FORMAT: leader-epoch-checkpoint)
 
-// Notes that the epoch begins at the offset: when becoming leader, with the log end offset. Written at once.
+// Notes that the epoch begins at the offset: when becoming leader, with the log end offset. It is in the file before
+// the next append is: until then the next start would not look at it.
 enum kafka_error log_assign_leader_epoch(struct log *log, int32_t leader_epoch, int64_t start_offset)
     __attribute__((warn_unused_result));
 

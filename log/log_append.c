@@ -61,11 +61,12 @@ enum kafka_error log_roll(struct log *log, const struct log_config *config, int6
 // Notes a leader epoch that begins with a batch. The cache changes a handful of times in a log's life.
 static enum kafka_error note_epoch(struct log *log, int32_t epoch, int64_t offset)
 {
-    if (leader_epoch_cache_latest(&log->epochs) == epoch || epoch < 0)
-        return KAFKA_NONE;
-    lock_acquire(&log->lock);
-    bool has_changed = leader_epoch_cache_assign(&log->epochs, epoch, offset);
-    lock_release(&log->lock);
+    bool has_changed = log->epochs_are_ahead;
+    if (epoch >= 0 && leader_epoch_cache_latest(&log->epochs) != epoch) {
+        lock_acquire(&log->lock);
+        has_changed |= leader_epoch_cache_assign(&log->epochs, epoch, offset);
+        lock_release(&log->lock);
+    }
     return has_changed ? log_write_epochs(log) : KAFKA_NONE;
 }
 

@@ -48,6 +48,7 @@ struct log {
     bool is_deleted;
     struct uuid topic_id;
     struct producer_state producers;
+    bool epochs_are_ahead; // of their file, by what lies at the end of the log: written before the next append
     struct {
         ARRAY_OF(int64_t);
     } snapshots; // offsets of the .snapshot files, rising

@@ -347,10 +347,9 @@ static enum log_load_result drop_all(struct loading *loading)
 static enum log_load_result settle_epochs(struct loading *loading)
 {
     struct log *log = loading->log;
-    bool has_changed = loading->epochs_have_changed;
-    has_changed |= leader_epoch_cache_truncate_end(&log->epochs, log->log_end_offset);
-    has_changed |= leader_epoch_cache_truncate_start(&log->epochs, log->log_start_offset);
-    return !has_changed || log_write_epochs(log) == KAFKA_NONE ? LOG_LOADED : LOG_FAILED;
+    log->epochs_are_ahead = leader_epoch_cache_truncate_end(&log->epochs, log->log_end_offset);
+    log->epochs_are_ahead |= leader_epoch_cache_truncate_start(&log->epochs, log->log_start_offset);
+    return !loading->epochs_have_changed || log_write_epochs(log) == KAFKA_NONE ? LOG_LOADED : LOG_FAILED;
 }
 
 // No snapshot at all after a clean stop: nobody with a producer id ever wrote (Kafka before 0.11), so none is looked

@@ -312,8 +312,97 @@ static void killed_while_appending(void)
     fixture_fini(&fixture);
 }
 
+// ---- Leader epochs at the end of the log: in memory until something is appended
+
+#define EPOCHS "t-0/leader-epoch-checkpoint"
+
+static void expect_file(const struct fixture *fixture, const char *file, const char *wanted)
+{
+    char *bytes;
+    size_t size;
+    read_file(fixture, file, &bytes, &size);
+    CU_ASSERT_STRING_EQUAL(bytes, wanted);
+    free(bytes);
+}
+
+static void crash_and_open(struct fixture *fixture, struct log **log)
+{
+    log_unref(*log);
+    fixture_crash(fixture);
+    CU_ASSERT_TRUE_FATAL(fixture_open(fixture));
+    *log = fixture_log(fixture, 0);
+}
+
+static void epochs_are_written_with_the_first_append(void)
+{
+    struct fixture fixture;
+    make_log(&fixture, false);
+    CU_ASSERT_TRUE_FATAL(fixture_open(&fixture));
+    struct log *log = fixture_log(&fixture, 0);
+    expect_file(&fixture, EPOCHS, "0\n1\n0 0\n");
+    CU_ASSERT_EQUAL(log_assign_leader_epoch(log, 5, 10), KAFKA_NONE);
+    CU_ASSERT_EQUAL(log_latest_leader_epoch(log), 5);
+    expect_file(&fixture, EPOCHS, "0\n1\n0 0\n");
+    struct log_append_info info;
+    CU_ASSERT_EQUAL(append_info(log, BATCH_OPTIONS(.timestamp = clock_now_ms()), 5, &info), KAFKA_NONE);
+    expect_file(&fixture, EPOCHS, "0\n2\n0 0\n5 10\n");
+    crash_and_open(&fixture, &log);
+    CU_ASSERT_EQUAL(log_latest_leader_epoch(log), 5);
+    log_unref(log);
+    fixture_fini(&fixture);
+}
+
+// An epoch that lost all its records in a crash does not come back when older records take their place.
+static void an_epoch_that_was_cut_stays_away(void)
+{
+    static const char cut[] = "0\n2\n0 0\n5 10\n";
+    struct fixture fixture;
+    make_log(&fixture, false);
+    write_file(&fixture, EPOCHS, cut, strlen(cut));
+    CU_ASSERT_TRUE_FATAL(fixture_open(&fixture));
+    struct log *log = fixture_log(&fixture, 0);
+    CU_ASSERT_EQUAL(log_latest_leader_epoch(log), 0);
+    expect_file(&fixture, EPOCHS, cut); // a start over many idle logs writes nothing
+    size_t size;
+    uint8_t *batch = make_batch(BATCH_OPTIONS(.timestamp = clock_now_ms()), &size);
+    batch_set_base_offset(batch, 10);
+    batch_set_leader_epoch(batch, 0);
+    struct log_append_info info;
+    CU_ASSERT_EQUAL(log_append_as_follower(log, view_of(batch, size), &info), KAFKA_NONE);
+    free(batch);
+    crash_and_open(&fixture, &log);
+    CU_ASSERT_EQUAL(log_end_offset(log), 11);
+    CU_ASSERT_EQUAL(log_latest_leader_epoch(log), 0);
+    CU_ASSERT_EQUAL(log_leader_epoch_of_offset(log, 10), 0);
+    log_unref(log);
+    fixture_fini(&fixture);
+}
+
+// A batch whose offsets reach into the next segment (a bit of its base offset flipped, which its crc does not cover)
+// is cut with all behind it.
+static void segments_do_not_overlap(void)
+{
+    struct fixture fixture;
+    make_log(&fixture, false);
+    char *bytes;
+    size_t size;
+    read_file(&fixture, FIRST_LOG, &bytes, &size);
+    batch_set_base_offset((uint8_t *)bytes + size / 6 * 5, 7);
+    write_file(&fixture, FIRST_LOG, bytes, size);
+    free(bytes);
+    CU_ASSERT_TRUE_FATAL(fixture_open(&fixture));
+    struct log *log = fixture_log(&fixture, 0);
+    CU_ASSERT_EQUAL(read_all(log), 5);
+    CU_ASSERT_EQUAL(log_segment_count(log), 1);
+    log_unref(log);
+    fixture_fini(&fixture);
+}
+
 SUITE_MAIN("log/recovery", {"cut at every byte", cut_at_every_byte}, {"flipped bits", flipped_bits},
            {"malformed files", malformed_files}, {"preallocated", preallocated},
            {"refused logs keep their checkpoints", refused_logs_keep_their_checkpoints},
            {"directories of others", directories_of_others}, {"one directory twice", one_directory_twice},
-           {"killed while appending", killed_while_appending})
+           {"killed while appending", killed_while_appending},
+           {"epochs are written with the first append", epochs_are_written_with_the_first_append},
+           {"an epoch that was cut stays away", an_epoch_that_was_cut_stays_away},
+           {"segments do not overlap", segments_do_not_overlap})
