@@ -110,6 +110,19 @@ class OddFramesTest(unittest.TestCase):
                     self.assertEqual(len(answers), len(wanted['answerLengths']))
         self.assertTrue(self.broker.answers())
 
+    def test_refusals_do_not_fill_the_disk(self):
+        """Of each second's refusals some have a line in the log, the others are counted."""
+        count = 400
+        before = self.broker.output().count('is not served')
+        for _ in range(count):
+            with socket.create_connection(('localhost', self.broker.port), timeout=30) as connection:
+                connection.sendall(struct.pack('>ihhih', 10, 30, 0, 1, -1))
+                self.assertEqual(receive(connection), ([], True))
+        self.assertTrue(self.broker.answers())
+        logged = self.broker.output().count('is not served') - before
+        self.assertGreater(logged, 0)
+        self.assertLess(logged, count)
+
 
 def long_name_request(size):
     """Metadata 9 of one topic whose name has this many bytes."""
