@@ -5,12 +5,11 @@
 
 struct row {
     int16_t code;
-    bool retriable;
     const char *name, *exception;
 };
 
 static const struct row rows[] = {
-#define ROW(name, code, retriable, exception) {code, retriable, #name, exception},
+#define ROW(name, code, exception) {code, #name, exception},
 #include "base/errors.def"
 #undef ROW
 };
@@ -34,10 +33,4 @@ const char *kafka_error_exception(int16_t code)
 {
     const struct row *row = row_of(code);
     return row ? row->exception : "UnknownServerException";
-}
-
-bool kafka_error_is_retriable(int16_t code)
-{
-    const struct row *row = row_of(code);
-    return row != NULL && row->retriable;
 }

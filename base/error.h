@@ -4,11 +4,10 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum kafka_error {
-#define ROW(name, code, retriable, exception) KAFKA_##name = code,
+#define ROW(name, code, exception) KAFKA_##name = code,
 #include "base/errors.def"
 #undef ROW
 };
@@ -18,7 +17,5 @@ const char *kafka_error_name(int16_t code);
 
 // The exception that Kafka's Java clients raise for it ("NotLeaderOrFollowerException"), which Kafka's tools print.
 const char *kafka_error_exception(int16_t code);
-
-bool kafka_error_is_retriable(int16_t code);
 
 #endif

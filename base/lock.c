@@ -2,12 +2,10 @@
 #include "base/lock.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-static atomic_uint_fast64_t contended[LOCK_NAME_COUNT];
 static _Thread_local uint64_t contended_here;
 
 static void require(int result, const char *call)
@@ -72,12 +70,6 @@ static void note_released(enum lock_name name)
 }
 #endif
 
-static void count_contention(enum lock_name name)
-{
-    atomic_fetch_add_explicit(&contended[name], 1, memory_order_relaxed);
-    contended_here++;
-}
-
 void lock_init(struct lock *lock, enum lock_name name)
 {
     lock->name = name;
@@ -94,7 +86,7 @@ LOCK_UNCHECKED void lock_acquire(struct lock *lock)
     note_acquired(lock->name);
     if (pthread_mutex_trylock(&lock->mutex) == 0)
         return;
-    count_contention(lock->name);
+    contended_here++;
     require(pthread_mutex_lock(&lock->mutex), "pthread_mutex_lock");
 }
 
@@ -127,7 +119,7 @@ LOCK_UNCHECKED void shared_lock_acquire_read(struct shared_lock *lock)
     note_acquired(lock->name);
     if (pthread_rwlock_tryrdlock(&lock->rwlock) == 0)
         return;
-    count_contention(lock->name);
+    contended_here++;
     require(pthread_rwlock_rdlock(&lock->rwlock), "pthread_rwlock_rdlock");
 }
 
@@ -136,7 +128,7 @@ LOCK_UNCHECKED void shared_lock_acquire_write(struct shared_lock *lock)
     note_acquired(lock->name);
     if (pthread_rwlock_trywrlock(&lock->rwlock) == 0)
         return;
-    count_contention(lock->name);
+    contended_here++;
     require(pthread_rwlock_wrlock(&lock->rwlock), "pthread_rwlock_wrlock");
 }
 
@@ -184,11 +176,6 @@ void condition_signal(struct condition *condition)
 void condition_broadcast(struct condition *condition)
 {
     require(pthread_cond_broadcast(&condition->cond), "pthread_cond_broadcast");
-}
-
-uint64_t lock_contended_count(enum lock_name name)
-{
-    return atomic_load_explicit(&contended[name], memory_order_relaxed);
 }
 
 uint64_t lock_contended_count_of_thread(void)

@@ -69,10 +69,7 @@ bool condition_wait_until(struct condition *condition, struct lock *lock, int64_
 void condition_signal(struct condition *condition);
 void condition_broadcast(struct condition *condition);
 
-// How often a lock of that name was found taken, since the start of the process (for metrics).
-uint64_t lock_contended_count(enum lock_name name);
-
-// How often the calling thread found one taken.
+// How often the calling thread found a lock taken.
 uint64_t lock_contended_count_of_thread(void);
 
 #endif

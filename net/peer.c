@@ -22,6 +22,7 @@ enum {
     FRAME_PREFIX_SIZE = 4,
     BUFFER_SIZE_MIN = 4096,
     RESPONSE_SIZE_MAX_DEFAULT = 100 * 1024 * 1024,
+    MEMORY_PER_RESPONSE_BYTE = 4, // of the largest answer
     API_KEYS_MAX = 128,
     API_VERSIONS_FIRST_TRIED = 3,
 };
@@ -291,6 +292,19 @@ static int receive_answer(struct peer *peer, const struct pending *pending, stru
     return result;
 }
 
+// The same with what may be taken of the arena bounded.
+static int receive_bounded(struct peer *peer, const struct pending *pending, struct arena *arena, const void **response,
+                           int64_t deadline_ms)
+{
+    size_t used_max = arena->used_max;
+    size_t room = (size_t)peer->response_size_max * MEMORY_PER_RESPONSE_BYTE;
+    if (used_max - arena->used > room)
+        arena->used_max = arena->used + room;
+    int result = receive_answer(peer, pending, arena, response, deadline_ms);
+    arena->used_max = used_max;
+    return result;
+}
+
 int peer_receive(struct peer *peer, struct arena *arena, const void **response, int64_t deadline_ms)
 {
     if (peer->error != 0)
@@ -300,7 +314,7 @@ int peer_receive(struct peer *peer, struct arena *arena, const void **response, 
     struct pending pending = peer->pending.items[0];
     peer->pending.count--;
     memmove(peer->pending.items, peer->pending.items + 1, peer->pending.count * sizeof pending);
-    int result = receive_answer(peer, &pending, arena, response, deadline_ms);
+    int result = receive_bounded(peer, &pending, arena, response, deadline_ms);
     return result != 0 ? fail(peer, result) : 0;
 }
 

@@ -23,7 +23,9 @@ struct peer_config {
     const char *client_id;                    // NULL sends null
     int64_t connect_timeout_ms;               // per address of the host; 0: only the deadline counts
     int send_buffer_bytes, receive_buffer_bytes; // 0 or -1: the system's
-    int32_t response_size_max;                   // a longer answer is -EMSGSIZE; 0: 100 MB
+    // A longer answer is -EMSGSIZE; 0: 100 MB. One that takes more than four times as much when it is taken apart is
+    // -ENOMEM, whatever the arena allows.
+    int32_t response_size_max;
 };
 
 // Resolves the host, tries its addresses one after the other and connects. The strings are copied. Returns 0 or -errno:

@@ -44,6 +44,18 @@ static void answer_versions(struct request *request)
     respond(request, request->api_version > 2 ? 0 : request->api_version, &response);
 }
 
+// Nine bytes each on the wire, much more when they are taken apart.
+static void add_topics(struct request *request, struct metadata_response *response)
+{
+    enum { COUNT = 1500 };
+    response->topics.items = message_alloc_array(&request->arena, &metadata_response_topic_schema, COUNT);
+    response->topics.count = COUNT;
+    if (response->topics.items == NULL)
+        abort();
+    for (int i = 0; i < COUNT; i++)
+        response->topics.items[i].name = view_of_string("");
+}
+
 static void answer_metadata(struct broker *broker, struct request *request)
 {
     struct metadata_request message;
@@ -65,6 +77,8 @@ static void answer_metadata(struct broker *broker, struct request *request)
         return;
     }
     struct metadata_response response = metadata_response_default;
+    if (view_equal_string(name, "swelling"))
+        add_topics(request, &response);
     response.cluster_id = view_copy(&request->arena, name);
     respond(request, request->api_version, &response);
 }
@@ -107,15 +121,21 @@ static int64_t soon(void)
     return clock_monotonic_ms() + 30000;
 }
 
-static struct peer *connect_to(struct broker *broker)
+static struct peer *connect_with(struct broker *broker, int32_t response_size_max)
 {
     struct peer_config config = {.host = "127.0.0.1",
                                  .port = server_endpoints(broker->server)->items[0].port,
                                  .client_id = "peer-test",
-                                 .connect_timeout_ms = 10000};
+                                 .connect_timeout_ms = 10000,
+                                 .response_size_max = response_size_max};
     struct peer *peer = NULL;
     CU_ASSERT_EQUAL_FATAL(peer_connect(&config, soon(), &peer, NULL), 0);
     return peer;
+}
+
+static struct peer *connect_to(struct broker *broker)
+{
+    return connect_with(broker, 0);
 }
 
 static int ask(struct peer *peer, const char *topic, struct arena *arena, const struct metadata_response **response,
@@ -207,6 +227,31 @@ static void fails_for_good(void)
     broker_end(&broker);
 }
 
+static void takes_no_more_memory_than_it_may(void)
+{
+    struct broker broker;
+    broker_start(&broker);
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    const struct metadata_response *response = NULL;
+    struct peer *peer = connect_with(&broker, 8000);
+    CU_ASSERT_EQUAL(ask(peer, "topic", &arena, &response, soon()), 0);
+    CU_ASSERT_EQUAL(ask(peer, "swelling", &arena, &response, soon()), -EMSGSIZE);
+    peer_destroy(&peer);
+    size_t before = arena.used;
+    peer = connect_with(&broker, 16000);
+    CU_ASSERT_EQUAL(ask(peer, "swelling", &arena, &response, soon()), -ENOMEM);
+    CU_ASSERT_TRUE(arena.used - before < 5 * 16000);
+    CU_ASSERT_EQUAL(arena.used_max, SIZE_MAX);
+    peer_destroy(&peer);
+    peer = connect_to(&broker);
+    CU_ASSERT_EQUAL_FATAL(ask(peer, "swelling", &arena, &response, soon()), 0);
+    CU_ASSERT_EQUAL(response->topics.count, 1500);
+    peer_destroy(&peer);
+    arena_fini(&arena);
+    broker_end(&broker);
+}
+
 static void interrupt_main(void *context)
 {
     peer_interrupt(context);
@@ -249,5 +294,6 @@ static void says_why_it_does_not_connect(void)
 
 SUITE_MAIN("net/peer", {"calls and negotiates", calls_and_negotiates},
            {"sends several before it receives", sends_several_before_it_receives}, {"fails for good", fails_for_good},
+           {"takes no more memory than it may", takes_no_more_memory_than_it_may},
            {"is interrupted by another thread", is_interrupted_by_another_thread},
            {"says why it does not connect", says_why_it_does_not_connect})
