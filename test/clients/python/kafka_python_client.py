@@ -2,6 +2,7 @@
 """kafka-python, see ../README.md."""
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.errors import KafkaConnectionError
 from kafka.structs import OffsetAndMetadata
 
 from common import (ACKS, HEARTBEAT_MS, PARTITIONS, PER_COMBINATION, SESSION_TIMEOUT_MS, TLS_CA, TLS_CERTIFICATE, TLS_KEY,
@@ -25,8 +26,20 @@ def retention(admin, topic):
     return None
 
 
+def connected_admin(address):
+    """This version takes a session ticket of TLS 1.3 that comes while it awaits no answer for a broken connection (from Apache
+    Kafka's broker, too). Its producer and consumer connect again by themselves; its admin client gives up."""
+    while True:
+        try:
+            admin = KafkaAdminClient(**connection(address))
+            admin.list_topics()
+            return admin
+        except KafkaConnectionError:
+            pass
+
+
 def run_admin(address, topic):
-    admin = KafkaAdminClient(**connection(address))
+    admin = connected_admin(address)
     admin.create_topics([NewTopic(topic, PARTITIONS, 1, topic_configs={'retention.ms': '60000'})])
     assert topic in admin.list_topics()
     assert len(admin.describe_topics([topic])[0]['partitions']) == PARTITIONS
