@@ -19,11 +19,11 @@ is overwritten but what --renew names.
   --password WORD    of all stores and keys (changeit)
 
 FOLDER then holds, for NAME broker and each client:
-  ca.pem, truststore.p12, truststore.jks     whom to trust: the CA
+  ca.pem, truststore.p12, truststore.jks     whom to trust: the CA, three times
   NAME.pem                                   key and certificates in one file, as Apache Kafka reads PEM stores
   NAME.key.pem, NAME.certificate.pem         the same in two files, the key without a password
   NAME.p12, NAME.jks                         the same as PKCS12 and JKS, with the password
-The files that end in .jks are made when Java's keytool is there.
+The trust stores and what ends in .jks are made when Java's keytool is there; ca.pem serves all without it.
 END
     exit 1
 }
@@ -102,15 +102,12 @@ make_ca() {
         -keyout ca.key.pem -out ca.pem
 }
 
-make_trust_store() {
-    # A PKCS12 file that Java takes for a trust store marks its certificates so; keytool and openssl ≥ 3.2 can do that.
-    if has_keytool; then
-        rm -f truststore.p12 truststore.jks
-        quietly keytool -importcert -noprompt -alias ca -file ca.pem -keystore truststore.p12 -storetype PKCS12 -storepass "$password"
-        quietly keytool -importcert -noprompt -alias ca -file ca.pem -keystore truststore.jks -storetype JKS -storepass "$password"
-    else
-        quietly openssl pkcs12 -export -nokeys -in ca.pem -caname ca -passout "pass:$password" -out truststore.p12
-    fi
+# In a PKCS12 file only certificates with a mark of Java's count as trusted, which keytool sets and Debian's openssl cannot.
+make_trust_stores() {
+    quietly keytool -importcert -noprompt -alias ca -file ca.pem -keystore "$work/p12" -storetype PKCS12 -storepass "$password"
+    quietly keytool -importcert -noprompt -alias ca -file ca.pem -keystore "$work/jks" -storetype JKS -storepass "$password"
+    mv "$work/p12" truststore.p12
+    mv "$work/jks" truststore.jks
 }
 
 # The names as a certificate lists them: DNS:localhost,IP:127.0.0.1…
@@ -156,8 +153,8 @@ make_certificate() {
 if [ ! -e ca.key.pem ]; then
     make_ca
 fi
-if [ ! -e truststore.p12 ]; then
-    make_trust_store
+if [ ! -e truststore.p12 ] && has_keytool; then
+    make_trust_stores
 fi
 for name in "${renewed[@]}"; do
     rm -f "$name.pem"
