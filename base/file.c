@@ -238,12 +238,14 @@ int file_write_bytes_at(int fd, const void *bytes, size_t size, int64_t offset)
 
 int file_read_whole(const char *path, size_t size_max, char **bytes, size_t *size)
 {
-    int fd = current->open(path, O_RDONLY, 0);
+    int fd = current->open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0); // nobody may ever open a pipe's other end
     if (fd < 0)
         return fd;
     struct stat status;
     char *content = NULL;
     int result = current->fstat(fd, &status);
+    if (result == 0 && !S_ISREG(status.st_mode))
+        result = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
     if (result == 0 && (status.st_size < 0 || (uint64_t)status.st_size > size_max))
         result = -EFBIG;
     if (result == 0) {

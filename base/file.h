@@ -52,7 +52,8 @@ ssize_t file_read_at(int fd, void *buffer, size_t size, int64_t offset);
 int file_write_at(int fd, struct iovec *pieces, int count, int64_t offset);
 int file_write_bytes_at(int fd, const void *bytes, size_t size, int64_t offset);
 
-// The whole file as a new string with a zero behind it (free() it), or -errno; -EFBIG above size_max.
+// The whole file as a new string with a zero behind it (free() it), or -errno; -EFBIG above size_max, -EINVAL for what
+// is no regular file.
 int file_read_whole(const char *path, size_t size_max, char **bytes, size_t *size);
 
 // Replaces the file by one with these bytes so that a crash leaves the old or the new one: PATH.tmp, fsync, rename,

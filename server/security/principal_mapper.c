@@ -290,7 +290,8 @@ static char *replace_all(const struct principal_mapper *mapper, const struct rul
     size_t size = strlen(subject), copied = 0;
     char *message = NULL;
     for (size_t start = 0; message == NULL && start <= size;) {
-        int count = match(mapper, rule->pattern, subject, start, 0, data);
+        // That the subject is UTF-8 was found out by the match of the whole of it.
+        int count = match(mapper, rule->pattern, subject, start, PCRE2_NO_UTF_CHECK, data);
         if (count == PCRE2_ERROR_NOMATCH)
             break;
         if (count < 0) {

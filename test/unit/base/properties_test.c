@@ -5,6 +5,9 @@
 #include "test/unit/suite.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct properties parse(const char *text)
 {
@@ -91,6 +94,24 @@ static void escaped_values_read_the_same(void)
     expect_escaped("\x7f\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "\\u007F\\u00E9\\u20AC\\uD83D\\uDE00");
 }
 
+// What names a file may come from an administrator's request: it must not make a thread wait.
+static void only_files_are_read(void)
+{
+    char directory[] = "/tmp/barnabas-unit-XXXXXX";
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
+    char *path = memory_format("%s/pipe", directory);
+    struct properties properties = {0};
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    CU_ASSERT_EQUAL(properties_load(&properties, path), -EINVAL);
+    CU_ASSERT_EQUAL(properties_load(&properties, "/dev/zero"), -EINVAL);
+    CU_ASSERT_EQUAL(properties_load(&properties, directory), -EISDIR);
+    CU_ASSERT_EQUAL(properties_load(&properties, "/nonexistent"), -ENOENT);
+    unlink(path);
+    rmdir(directory);
+    free(path);
+    properties_fini(&properties);
+}
+
 SUITE_MAIN("base/properties", {"separators", separators}, {"continued lines", continued_lines}, {"comments", comments},
            {"escapes", escapes}, {"later values win", later_values_win},
-           {"escaped values read the same", escaped_values_read_the_same})
+           {"escaped values read the same", escaped_values_read_the_same}, {"only files are read", only_files_are_read})
