@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The controller acts on what stands in ZooKeeper, whoever wrote it, and survives the loss of its office."""
 import json
+import pathlib
+import shutil
 import struct
+import tempfile
 import unittest
 
 import admin_cases
@@ -200,9 +203,42 @@ class DeletionDisabledTest(ControllerTest):
         self.assertTrue(self.serves('stays'))
 
 
+class FailedDirectoryTest(ControllerTest):
+    """A broker whose log directory fails tells the controller, which takes the leadership of what was in it away."""
+    settings = {'replica.high.watermark.checkpoint.interval.ms': 100}
+
+    def setUp(self):
+        self.directories = [pathlib.Path(tempfile.mkdtemp(prefix='barnabas-log-')) for _ in range(2)]
+        for directory in self.directories:
+            self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        self.settings = {**self.settings, 'log.dirs': ','.join(map(str, self.directories))}
+        super().setUp()
+
+    def test_partitions_of_a_failed_directory_go_offline(self):
+        self.assertEqual(self.create('spread', 4), 0)
+        wait_for(lambda: all(self.state('spread', partition) for partition in range(4)) and
+                 sum(1 for directory in self.directories for _ in directory.glob('spread-*')) == 4, 'the partitions')
+        lost = sorted(int(path.name.split('-')[1]) for path in self.directories[1].glob('spread-*'))
+        kept = [partition for partition in range(4) if partition not in lost]
+        self.assertEqual((len(lost), len(kept)), (2, 2))
+        shutil.rmtree(self.directories[1])
+        for partition in lost:
+            state = wait_for(lambda: self.state('spread', partition)['leader'] == -1 and self.state('spread', partition),
+                             f'spread-{partition} to be offline')
+            self.assertEqual(state['isr'], [0])
+        wait_for(lambda: self.client.children('/log_dir_event_notification') == [], 'the event to be dealt with')
+        for partition in kept:
+            self.assertEqual(self.state('spread', partition)['leader'], 0)
+            self.assertTrue(self.serves('spread', partition))
+        # What is made now goes where there is room.
+        self.assertEqual(self.create('later', 2), 0)
+        self.assertTrue(self.serves('later', 1))
+
+
 def load_tests(loader, tests, pattern):
     suite = unittest.TestSuite(loader.loadTestsFromTestCase(ControllerTest))
     suite.addTest(DeletionDisabledTest('test_deletion_is_refused'))
+    suite.addTest(FailedDirectoryTest('test_partitions_of_a_failed_directory_go_offline'))
     return suite
 
 
