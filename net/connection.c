@@ -22,6 +22,8 @@ enum {
     BUFFER_SIZE_MIN = 1024,
     // A buffer may be this many times as large as what has arrived.
     BUFFER_GROWTH = 4,
+    // What one receive has room for although no frame needs as much.
+    BURST_SIZE_MAX = 256 * 1024,
     // Frames up to this size need not wait for memory: first requests of today's clients, heartbeats, fetches.
     FREE_FRAME_SIZE = 4096,
     // What the first request of a peer may take in its arena, until it has shown that it is a client.
@@ -136,12 +138,15 @@ static bool make_room(struct connection *connection, size_t need)
         return true;
     size_t size = have * BUFFER_GROWTH;
     // With a budget, bytes beyond the length are taken only once they were granted.
-    if (size < connection->last_size + 1 && !connection->service->queued_memory.is_limited)
+    bool is_limited = connection->service->queued_memory.is_limited;
+    if (size < connection->last_size + 1 && !is_limited)
         size = connection->last_size + 1; // one more, so that a full buffer tells that there may be more
     if (size < BUFFER_SIZE_MIN)
         size = BUFFER_SIZE_MIN;
     if (have >= FRAME_PREFIX_SIZE && size > need + 1)
         size = need + 1;
+    if (size < connection->burst_size && !is_limited)
+        size = connection->burst_size;
     if (size > buffer->capacity) {
         struct buffer larger = buffer_pool_take(connection->service->buffers, size);
         if (larger.bytes == NULL)
@@ -252,6 +257,18 @@ static enum connection_result refuse_records(struct connection *connection)
     return CONNECTION_ENDED;
 }
 
+// Takes note of how much comes at once: a client that sends many requests without waiting for answers should cost one
+// receive for several of them.
+static void note_burst(struct connection *connection, size_t received, size_t room)
+{
+    size_t capacity = connection->buffer.capacity;
+    bool is_proven = atomic_load_explicit(&connection->is_proven, memory_order_relaxed);
+    if (received == room && capacity < BURST_SIZE_MAX && is_proven)
+        connection->burst_size = capacity * 2;
+    else if (received < connection->burst_size / 4)
+        connection->burst_size /= 2;
+}
+
 static enum connection_result receive_some(struct connection *connection, size_t need)
 {
     if (!request_queue_has_room(&connection->service->queue))
@@ -259,9 +276,9 @@ static enum connection_result receive_some(struct connection *connection, size_t
     if (!make_room(connection, need))
         return refuse(connection, "no memory for its request", (int32_t)(need - FRAME_PREFIX_SIZE));
     bool drained = false;
-    ssize_t received =
-        connection->transport.calls->receive(&connection->transport, connection->buffer.bytes + connection->filled,
-                                             connection->buffer.capacity - connection->filled, &drained);
+    size_t room = connection->buffer.capacity - connection->filled;
+    ssize_t received = connection->transport.calls->receive(
+        &connection->transport, connection->buffer.bytes + connection->filled, room, &drained);
     if (received == -EAGAIN) {
         connection->readable = false;
         return CONNECTION_WAITS;
@@ -271,6 +288,7 @@ static enum connection_result receive_some(struct connection *connection, size_t
     if (received <= 0)
         return CONNECTION_ENDED;
     connection->filled += (size_t)received;
+    note_burst(connection, (size_t)received, room);
     if (drained && !connection->hung_up)
         connection->readable = false;
     return CONNECTION_WAITS;

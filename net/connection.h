@@ -69,6 +69,7 @@ struct connection {
     struct buffer buffer;
     size_t start, filled; // received and not yet handled: bytes start to filled
     size_t last_size;     // of the last whole frame with its prefix: what the next buffer may be before bytes prove it
+    size_t burst_size;    // as much has been there at once of late, so that one receive should have room for it
     size_t frame_size;    // with its prefix, while a request is handled
     struct memory_budget *budget; // what the frame's memory is taken from, held_size bytes; NULL: none is
     size_t held_size;
