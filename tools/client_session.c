@@ -69,10 +69,11 @@ static bool is_handshake(const char *reason)
     return strstr(reason, "in state SSL_HANDSHAKE") != NULL;
 }
 
-// A broker that speaks no TLS closes, which OpenSSL counts among its own errors.
+// The broker went away, or speaks no TLS and closes: OpenSSL counts that among its own errors.
 static bool is_end(const char *reason)
 {
-    return strstr(reason, "unexpected eof while reading") != NULL;
+    return strstr(reason, "unexpected eof while reading") || strstr(reason, "system library") ||
+           strstr(reason, "SSL transport error");
 }
 
 static void warn_connection(const struct client_session *session, const char *reason)
