@@ -124,6 +124,23 @@ class TlsTools(unittest.TestCase):
                 self.assertIn(first[kind] if isinstance(first, dict) else first, stderr)
                 self.assertRegex(stderr, cause)
 
+    def test_a_broker_that_comes_back(self):
+        self.run_producer('tls', self.trust)
+        consumer = subprocess.Popen([ROOT / 'bin/kafka-console-consumer.sh', '--bootstrap-server', self.addresses['tls'],
+                                     '--consumer.config', self.configuration(self.trust), '--topic', 'shared', '--from-beginning',
+                                     '--group', 'patient'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, text=True)
+        try:
+            self.assertEqual(consumer.stdout.readline(), 'one\n')
+            self.broker.kill()
+            self.broker.start()
+            self.run_producer('tls', self.trust)
+            self.assertEqual(consumer.stdout.readline(), 'one\n')
+        finally:
+            consumer.kill()
+            consumer.wait()
+            consumer.stdout.close()
+
     def test_what_the_broker_is_not_trusted_for(self):
         self.check_refused('tls', {}, HANDSHAKE, r'its certificate CN=.*, issued by CN=Development CA, leads to no certificate in the trust store')
 
