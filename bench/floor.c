@@ -39,7 +39,6 @@ enum {
     REQUEST_SIZE = 240,
     ANSWER_SIZE = 60,
     CONNECTIONS_MAX = 100,
-    SOCKET_BUFFER_SIZE = 102400, // socket.send.buffer.bytes, socket.receive.buffer.bytes
     TLS_RECORD_SIZE = 16384,
     TAG_SIZE = 16
 };
@@ -97,19 +96,15 @@ static void append(int file, const char *bytes, size_t size)
         give_up("write");
 }
 
-// Connected over the loopback interface, as a broker and its clients are here; pair[0] with the socket buffers that are
-// both brokers' default.
+// Connected over the loopback interface, as a broker and its clients are here.
 static void connect_pair(int pair[2])
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, buffer_size = SOCKET_BUFFER_SIZE;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || pair[1] < 0 ||
-        setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &buffer_size, sizeof buffer_size) != 0 ||
-        setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof buffer_size) != 0 ||
-        bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 1) != 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &length) != 0 ||
+    if (listener < 0 || pair[1] < 0 || bind(listener, (struct sockaddr *)&address, length) != 0 ||
+        listen(listener, 1) != 0 || getsockname(listener, (struct sockaddr *)&address, &length) != 0 ||
         connect(pair[1], (struct sockaddr *)&address, length) != 0 ||
         (pair[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
         give_up("connect");

@@ -28,6 +28,8 @@ enum {
     BATCH_SIZE = 8 * RECORD_SIZE + 1024,
     // With a record's header, so much is received: a small request then takes one system call.
     AHEAD_SIZE = 4096,
+    // And this much of a large one: four records by one call.
+    AHEAD_SIZE_LARGE = 4 * RECORD_SIZE,
     RECORD_HEADER_SIZE = 5,
     // A peer that makes us answer (alerts, key updates) and never reads is given up at so many bytes.
     BEHIND_SIZE_MAX = 2 * BATCH_SIZE,
@@ -47,7 +49,7 @@ struct tls_link {
     bool more_comes; // the record that is written is not the last of its answer
     // Received and not yet taken by OpenSSL: in `scratch` during a call, in `kept` between two.
     uint8_t *ahead, *kept, *scratch;
-    size_t ahead_size;
+    size_t ahead_size, scratch_size;
     bool ahead_is_kept;
     size_t barren_size; // received since the last byte of data
     // Written by OpenSSL and not yet given to the socket; NULL but during a send.
@@ -74,9 +76,8 @@ static int link_read(BIO *bio, char *bytes, size_t size, size_t *read)
         link->ahead_size -= *read;
         return 1;
     }
-    // With a whole record comes the header of the next, with a header as much as fits: the first of a burst is copied
-    // once more, all others are not.
-    size_t ahead_size = link->scratch == NULL ? 0 : size > AHEAD_SIZE ? RECORD_HEADER_SIZE : AHEAD_SIZE;
+    // With a whole record of a small request comes the header of the next, else as much as fits.
+    size_t ahead_size = link->scratch == NULL ? 0 : size > link->scratch_size ? RECORD_HEADER_SIZE : link->scratch_size;
     struct iovec pieces[] = {{bytes, size}, {link->scratch, ahead_size}};
     ssize_t received = socket_calls()->receive_pieces(link->fd, pieces, 2);
     link->is_drained = received < (ssize_t)(size + ahead_size);
@@ -268,8 +269,9 @@ static bool is_drained(const struct tls_link *link)
 static ssize_t tls_receive(struct transport *transport, void *buffer, size_t size, bool *drained)
 {
     struct tls_link *link = transport->tls;
-    uint8_t scratch[AHEAD_SIZE];
+    uint8_t scratch[AHEAD_SIZE_LARGE];
     link->scratch = scratch;
+    link->scratch_size = size < AHEAD_SIZE_LARGE ? AHEAD_SIZE : AHEAD_SIZE_LARGE;
     link->is_drained = false;
     ERR_clear_error(); // SSL_get_error would take what another connection left for ours
     size_t total = 0, limit = size < FAIR_SHARE_BYTES ? size : FAIR_SHARE_BYTES;
@@ -468,6 +470,7 @@ int transport_shake_hands(struct transport *transport, short *events, char **rea
     struct tls_link *link = transport->tls;
     uint8_t scratch[AHEAD_SIZE];
     link->scratch = scratch;
+    link->scratch_size = sizeof scratch;
     int done = link->is_open ? 1 : SSL_do_handshake(link->ssl);
     keep_ahead(link);
     int result = send_behind(link);
