@@ -24,6 +24,8 @@ enum {
     BUFFER_GROWTH = 4,
     // What one receive has room for although no frame needs as much.
     BURST_SIZE_MAX = 256 * 1024,
+    // What one connection receives of a frame before others of its poll thread get their turn.
+    RECEIVE_SHARE = 4 * 1024 * 1024,
     // Frames up to this size need not wait for memory: first requests of today's clients, heartbeats, fetches.
     FREE_FRAME_SIZE = 4096,
     // What the first request of a peer may take in its arena, until it has shown that it is a client.
@@ -305,6 +307,7 @@ static bool is_hello(const struct connection *connection)
 // Until a request is there or nothing more comes now.
 static enum connection_result receive_request(struct connection *connection)
 {
+    size_t before = connection->filled - connection->start;
     for (;;) {
         size_t have = connection->filled - connection->start;
         size_t need = FRAME_PREFIX_SIZE, size_known = 0;
@@ -327,6 +330,10 @@ static enum connection_result receive_request(struct connection *connection)
             if (have > 0)
                 note_begun(connection, size_known);
             return CONNECTION_WAITS;
+        }
+        if (have > before + RECEIVE_SHARE) {
+            note_begun(connection, size_known);
+            return CONNECTION_YIELDS;
         }
         enum connection_result result = receive_some(connection, need);
         if (result != CONNECTION_WAITS)

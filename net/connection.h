@@ -42,7 +42,7 @@ enum connection_result {
     CONNECTION_REQUESTED, // still owned: its request goes to the request queue
     CONNECTION_STALLED,   // still owned: the queue is full; run it again on its poll thread when there is room
     CONNECTION_STARVED, // still owned: no memory for its frame; run it again on its poll thread when there may be some
-    CONNECTION_YIELDS,  // still owned: sent its share; run it again on its poll thread after others
+    CONNECTION_YIELDS,  // still owned: had its share; run it again on its poll thread after others
     CONNECTION_ENDED,   // still owned: its poll thread destroys it
 };
 
