@@ -81,14 +81,15 @@ static inline int64_t batch_size(const struct batch_header *header)
     return (int64_t)header->length + BATCH_OVERHEAD;
 }
 
+// These two wrap for a hostile header: then they are below the base offset.
 static inline int64_t batch_last_offset(const struct batch_header *header)
 {
-    return header->base_offset + header->last_offset_delta;
+    return (int64_t)((uint64_t)header->base_offset + (uint64_t)(int64_t)header->last_offset_delta);
 }
 
 static inline int64_t batch_next_offset(const struct batch_header *header)
 {
-    return batch_last_offset(header) + 1;
+    return (int64_t)((uint64_t)batch_last_offset(header) + 1);
 }
 
 // Sequences wrap from 2^31-1 to 0. -1 when the batch has none.

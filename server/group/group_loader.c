@@ -116,7 +116,7 @@ static bool load_log(struct loader *loader, uint64_t load_id)
                                              &loader->buffer_size, &size);
         if (error == KAFKA_NONE && size == 0)
             return true;
-        if (error != KAFKA_NONE || !load_batches(loader, view_of(loader->buffer, size), &next) || next == before) {
+        if (error != KAFKA_NONE || !load_batches(loader, view_of(loader->buffer, size), &next) || next <= before) {
             logger_error("__consumer_offsets-%d cannot be read from offset %lld on (%s); its groups stay unavailable",
                          loader->partition, (long long)before, kafka_error_name((int16_t)error));
             return false;
