@@ -153,6 +153,66 @@ static bool fill_new_topic(struct topics *topics, const struct topic_change *cha
     return true;
 }
 
+// What an answer says first that is no success, or NONE.
+struct outcome {
+    int16_t error_code;
+    struct view error_message;
+};
+
+// Sends the request to the controller, again as long as a broker says that it is not. timeout_ms: in the request.
+static bool ask_controller(struct topics *topics, int16_t api_key, const void *request, int32_t *timeout_ms,
+                           void outcome_of(const void *answer, struct outcome *first), struct outcome *outcome)
+{
+    while (true) {
+        const void *answer;
+        *timeout_ms = admin_client_timeout_ms(topics->client);
+        if (!admin_client_send(topics->client, ADMIN_CONTROLLER, api_key, request, &topics->arena, &answer,
+                               topics->failure))
+            return false;
+        *outcome = (struct outcome){KAFKA_NONE, VIEW_NULL};
+        outcome_of(answer, outcome);
+        if (outcome->error_code != KAFKA_NOT_CONTROLLER)
+            return true;
+        if (!admin_client_retry(topics->client, topics->failure))
+            return false;
+    }
+}
+
+static bool end_with(struct topics *topics, const struct outcome *outcome)
+{
+    return outcome->error_code == KAFKA_NONE ||
+           failure_set_error(topics->failure, outcome->error_code, outcome->error_message);
+}
+
+static void note_outcome(struct outcome *first, int16_t error_code, struct view error_message)
+{
+    if (first->error_code == KAFKA_NONE)
+        *first = (struct outcome){error_code, error_message};
+}
+
+static void outcome_of_creation(const void *answer, struct outcome *first)
+{
+    const struct create_topics_response *response = answer;
+    for (int32_t i = 0; i < response->topics.count; i++)
+        note_outcome(first, response->topics.items[i].error_code, response->topics.items[i].error_message);
+    if (response->topics.count == 0)
+        note_outcome(first, KAFKA_UNKNOWN_SERVER_ERROR, view_of_string("The answer does not contain the topic"));
+}
+
+static void outcome_of_growth(const void *answer, struct outcome *first)
+{
+    const struct create_partitions_response *response = answer;
+    for (int32_t i = 0; i < response->results.count; i++)
+        note_outcome(first, response->results.items[i].error_code, response->results.items[i].error_message);
+}
+
+static void outcome_of_deletion(const void *answer, struct outcome *first)
+{
+    const struct delete_topics_response *response = answer;
+    for (int32_t i = 0; i < response->responses.count; i++)
+        note_outcome(first, response->responses.items[i].error_code, response->responses.items[i].error_message);
+}
+
 static bool create_topic(struct topics *topics, const struct topic_change *change)
 {
     struct create_topics_request_topic topic = create_topics_request_topic_default;
@@ -162,29 +222,15 @@ static bool create_topic(struct topics *topics, const struct topic_change *chang
     if (!fill_new_topic(topics, change, &topic))
         return false;
     admin_client_begin(topics->client, "createTopics");
-    while (true) {
-        const void *answer;
-        request.timeout_ms = admin_client_timeout_ms(topics->client);
-        if (!admin_client_send(topics->client, ADMIN_CONTROLLER, API_CREATE_TOPICS, &request, &topics->arena, &answer,
-                               topics->failure))
-            return false;
-        const struct create_topics_response *response = answer;
-        if (response->topics.count != 1)
-            return failure_set(topics->failure, "org.apache.kafka.common.errors.ApiException",
-                               "The server response did not contain a reference to node %s", change->name);
-        const struct create_topics_response_topic *result = &response->topics.items[0];
-        if (result->error_code == KAFKA_NOT_CONTROLLER) {
-            if (!admin_client_retry(topics->client, topics->failure))
-                return false;
-            continue;
-        }
-        if (result->error_code == KAFKA_TOPIC_ALREADY_EXISTS && topic_arguments_has(topics->arguments, "if-not-exists"))
-            return true;
-        if (result->error_code != KAFKA_NONE)
-            return failure_set_error(topics->failure, result->error_code, result->error_message);
-        printf("Created topic %s.\n", change->name);
+    struct outcome outcome;
+    if (!ask_controller(topics, API_CREATE_TOPICS, &request, &request.timeout_ms, outcome_of_creation, &outcome))
+        return false;
+    if (outcome.error_code == KAFKA_TOPIC_ALREADY_EXISTS && topic_arguments_has(topics->arguments, "if-not-exists"))
         return true;
-    }
+    if (!end_with(topics, &outcome))
+        return false;
+    printf("Created topic %s.\n", change->name);
+    return true;
 }
 
 static bool run_create(struct topics *topics)
@@ -235,25 +281,9 @@ static bool grow_topics(struct topics *topics, const struct topic_change *change
     if (!fill_growth(topics, change, &request))
         return false;
     admin_client_begin(topics->client, "createPartitions");
-    while (true) {
-        const void *answer;
-        request.timeout_ms = admin_client_timeout_ms(topics->client);
-        if (!admin_client_send(topics->client, ADMIN_CONTROLLER, API_CREATE_PARTITIONS, &request, &topics->arena,
-                               &answer, topics->failure))
-            return false;
-        const struct create_partitions_response *response = answer;
-        bool is_controller = true;
-        for (int32_t i = 0; i < response->results.count; i++) {
-            const struct create_partitions_response_result *result = &response->results.items[i];
-            is_controller = is_controller && result->error_code != KAFKA_NOT_CONTROLLER;
-            if (is_controller && result->error_code != KAFKA_NONE)
-                return failure_set_error(topics->failure, result->error_code, result->error_message);
-        }
-        if (is_controller)
-            return true;
-        if (!admin_client_retry(topics->client, topics->failure))
-            return false;
-    }
+    struct outcome outcome;
+    return ask_controller(topics, API_CREATE_PARTITIONS, &request, &request.timeout_ms, outcome_of_growth, &outcome) &&
+           end_with(topics, &outcome);
 }
 
 static bool run_alter(struct topics *topics)
@@ -286,25 +316,9 @@ static bool run_delete(struct topics *topics)
     for (int32_t i = 0; i < topics->chosen_count; i++)
         request.topics.items[i].name = request.topic_names.items[i] = topics->chosen[i]->name;
     admin_client_begin(topics->client, "deleteTopics");
-    while (true) {
-        const void *answer;
-        request.timeout_ms = admin_client_timeout_ms(topics->client);
-        if (!admin_client_send(topics->client, ADMIN_CONTROLLER, API_DELETE_TOPICS, &request, &topics->arena, &answer,
-                               topics->failure))
-            return false;
-        const struct delete_topics_response *response = answer;
-        bool is_controller = true;
-        for (int32_t i = 0; i < response->responses.count; i++) {
-            const struct delete_topics_response_topic *result = &response->responses.items[i];
-            is_controller = is_controller && result->error_code != KAFKA_NOT_CONTROLLER;
-            if (is_controller && result->error_code != KAFKA_NONE)
-                return failure_set_error(topics->failure, result->error_code, result->error_message);
-        }
-        if (is_controller)
-            return true;
-        if (!admin_client_retry(topics->client, topics->failure))
-            return false;
-    }
+    struct outcome outcome;
+    return ask_controller(topics, API_DELETE_TOPICS, &request, &request.timeout_ms, outcome_of_deletion, &outcome) &&
+           end_with(topics, &outcome);
 }
 
 static struct report_ids ids_of(struct int32_array array)
