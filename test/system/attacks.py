@@ -5,6 +5,7 @@ words what it saw. A process of its own runs one (main), so that its sockets and
     attacks.py NAME PORT [TLS_PORT]        prints the words
 
 Only the loopback is attacked, with a bounded number of connections, for a bounded time."""
+import os
 import random
 import resource
 import socket
@@ -19,7 +20,7 @@ from wire import array, compact_array, compact_string, string, unsigned_varint
 
 TOPIC = 'hostile'
 MEGABYTE = 1 << 20
-PATIENCE_S = 60
+PATIENCE_S = float(os.environ.get('ATTACK_PATIENCE_S', 60))  # of an attack with the broker, in all
 API_VERSIONS = b'\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff'
 
 
@@ -85,7 +86,7 @@ def count_up(counts, what):
 class Patience:
     """For several peers together."""
 
-    def __init__(self, seconds=60):
+    def __init__(self, seconds=PATIENCE_S):
         self.deadline = time.monotonic() + seconds
 
     def give(self, peer):
