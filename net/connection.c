@@ -79,13 +79,6 @@ struct memory_budget *connection_budget(const struct connection *connection)
                                                                               : &service->first_memory;
 }
 
-static void give_memory_back(struct connection *connection)
-{
-    if (connection->budget != NULL)
-        memory_budget_give_back(connection->budget, connection->held_size);
-    connection->budget = NULL;
-}
-
 void connection_destroy(struct connection **connection)
 {
     struct connection *gone = *connection;
@@ -94,7 +87,8 @@ void connection_destroy(struct connection **connection)
     if (gone->phase != CONNECTION_RECEIVES)
         arena_fini(&gone->request.arena);
     buffer_pool_give_back(gone->service->buffers, gone->buffer);
-    give_memory_back(gone);
+    if (gone->budget != NULL)
+        memory_budget_give_back(gone->budget, gone->held_size);
     connection_limits_leave(&gone->service->limits, gone->request.listener, gone->request.peer_address);
     free(gone->principal);
     free(gone);
@@ -219,6 +213,11 @@ static enum connection_result take_request(struct connection *connection, int32_
     return CONNECTION_REQUESTED;
 }
 
+static void note_active(struct connection *connection)
+{
+    atomic_store_explicit(&connection->active_ms, clock_monotonic_ms(), memory_order_relaxed);
+}
+
 // Takes note that a frame has begun and is not whole; `size`: what its length says, 0 when even that is not there.
 static void note_begun(struct connection *connection, size_t size)
 {
@@ -327,8 +326,10 @@ static enum connection_result receive_request(struct connection *connection)
                 return take_request(connection, size);
         }
         if (!connection->readable) {
-            if (have > 0)
+            if (have > 0) {
                 note_begun(connection, size_known);
+                note_active(connection);
+            }
             return CONNECTION_WAITS;
         }
         if (have > before + RECEIVE_SHARE) {
@@ -348,20 +349,29 @@ static void finish_request(struct connection *connection)
     connection->start += connection->frame_size;
     assert(connection->start <= connection->filled);
     connection->phase = CONNECTION_RECEIVES;
-    give_memory_back(connection);
     if (!atomic_load_explicit(&connection->is_proven, memory_order_relaxed))
         atomic_store_explicit(&connection->is_proven, true, memory_order_relaxed);
-    atomic_store_explicit(&connection->active_ms, clock_monotonic_ms(), memory_order_relaxed);
+    note_active(connection);
 }
 
-// An idle connection holds no buffer.
-static void drop_empty_buffer(struct connection *connection)
+// An idle connection holds no buffer, and the beginning of a next request none that was made for a large one.
+static void settle_buffer(struct connection *connection)
 {
-    if (connection->start < connection->filled)
+    size_t have = connection->filled - connection->start;
+    if (connection->phase != CONNECTION_RECEIVES || have > FREE_FRAME_SIZE ||
+        (have > 0 && connection->buffer.capacity <= BUFFER_GROWTH * FREE_FRAME_SIZE))
         return;
-    connection->start = connection->filled = 0;
+    struct buffer smaller = BUFFER_NONE;
+    if (have > 0) {
+        smaller = buffer_pool_take(connection->service->buffers, have);
+        if (smaller.bytes == NULL)
+            return;
+        memcpy(smaller.bytes, connection->buffer.bytes + connection->start, have);
+    }
     buffer_pool_give_back(connection->service->buffers, connection->buffer);
-    connection->buffer = BUFFER_NONE;
+    connection->buffer = smaller;
+    connection->start = 0;
+    connection->filled = have;
 }
 
 // The first step after the request's owner decided. False: close.
@@ -389,15 +399,15 @@ static bool take_end(struct connection *connection)
 static enum connection_result send_answer(struct connection *connection)
 {
     int result = connection->transport.calls->send(&connection->transport, &connection->progress);
-    if (result == TRANSPORT_AGAIN)
-        return CONNECTION_YIELDS;
+    if (result == 0)
+        finish_request(connection);
+    else if (result == TRANSPORT_AGAIN || result == -EAGAIN)
+        note_active(connection); // the socket had told that there was room
+    else
+        return CONNECTION_ENDED;
     if (result == -EAGAIN)
         connection->writable = false;
-    else if (result != 0)
-        return CONNECTION_ENDED;
-    else
-        finish_request(connection);
-    return CONNECTION_WAITS;
+    return result == TRANSPORT_AGAIN ? CONNECTION_YIELDS : CONNECTION_WAITS;
 }
 
 enum connection_result connection_run(struct connection *connection)
@@ -413,7 +423,7 @@ enum connection_result connection_run(struct connection *connection)
             if (atomic_load_explicit(&connection->service->stop, memory_order_relaxed) != SERVICE_RUNS)
                 return CONNECTION_ENDED;
             result = receive_request(connection);
-            drop_empty_buffer(connection);
+            settle_buffer(connection);
         }
         if (result != CONNECTION_WAITS || let_go(connection))
             return result;

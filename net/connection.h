@@ -71,7 +71,8 @@ struct connection {
     size_t last_size;     // of the last whole frame with its prefix: what the next buffer may be before bytes prove it
     size_t burst_size;    // as much has been there at once of late, so that one receive should have room for it
     size_t frame_size;    // with its prefix, while a request is handled
-    struct memory_budget *budget; // what the frame's memory is taken from, held_size bytes; NULL: none is
+    // What the frame's memory is taken from, held_size bytes, until the server's function has returned; NULL: none is.
+    struct memory_budget *budget;
     size_t held_size;
     struct send_progress progress;
     char *principal; // NULL: nobody's

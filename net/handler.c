@@ -2,6 +2,7 @@
 #include "net/handler.h"
 
 #include "net/connection.h"
+#include "net/memory_budget.h"
 #include "net/poller.h"
 
 // The connections whose requests ended on this thread while the server's function ran; NULL when it does not run here.
@@ -33,9 +34,16 @@ static size_t run_ended(struct list *ended, struct list *requested)
 
 void handler_call(struct service *service, struct connection *connection, struct list *ended)
 {
+    // As in Apache Kafka, a request that waits for something is not counted: what it waits for, like the fetch of a
+    // follower, may come in one that is.
+    struct memory_budget *budget = connection->budget;
+    size_t held_size = connection->held_size;
+    connection->budget = NULL;
     ended_here = ended;
     service->handle(service->handle_context, &connection->request);
     ended_here = NULL;
+    if (budget != NULL)
+        memory_budget_give_back(budget, held_size);
 }
 
 static void handler_main(void *context)

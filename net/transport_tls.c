@@ -381,11 +381,10 @@ static int tls_send(struct transport *transport, struct send_progress *progress)
     int result = send_on(link, progress);
     bool is_sent = flush_batch(link);
     link->batch = NULL;
-    if (result != 0 && result != TRANSPORT_AGAIN)
-        return result;
-    if (!is_sent)
+    bool goes_on = result == 0 || result == TRANSPORT_AGAIN || result == -EAGAIN;
+    if (goes_on && !is_sent)
         return link->error;
-    return link->behind_size > 0 ? -EAGAIN : result;
+    return goes_on && link->behind_size > 0 ? -EAGAIN : result;
 }
 
 static void tls_close(struct transport *transport)

@@ -8,10 +8,22 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+// Of the sanitizers' run-time, which has its own heap.
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t heap_size(void)
+{
+    return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : mallinfo2().uordblks;
+}
 
 enum { FRAME_SIZE_MAX = 64 * 1024, HALF_SIZE = 8 * 1024 };
 
@@ -219,16 +231,16 @@ static void bounds_the_memory_of_first_requests(void)
 // beyond the bound.
 static void bounds_the_memory_of_requests(void)
 {
-    enum { COUNT = 24, SIZE = 16 * 1024 };
+    enum { COUNT = 24, SIZE = 16 * 1024, HANDLERS = 2, BOUND = 4 };
     struct toy toy;
     toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
-    toy.config.queued_request_bytes_max = 4 * SIZE;
-    toy.config.io_threads = 2;
+    toy.config.queued_request_bytes_max = BOUND * SIZE;
+    toy.config.io_threads = HANDLERS;
     toy_start(&toy);
     int fds[COUNT];
     size_t size;
     uint8_t *frame = large_frame(SIZE, &size);
-    frame[18] = TOY_PARK;
+    frame[18] = TOY_GATE;
     open_connections(&toy, fds, COUNT);
     for (int i = 0; i < COUNT; i++) {
         client_send(fds[i], i, "echo", 4);
@@ -236,20 +248,141 @@ static void bounds_the_memory_of_requests(void)
     }
     for (int i = 0; i < COUNT; i++)
         client_send_bytes(fds[i], frame, size);
-    int answered = 0, tries = 0;
-    while (answered < COUNT && wait_step(&tries)) {
-        int parked = (int)toy_parked(&toy);
-        CU_ASSERT_TRUE(parked <= 4);
-        answered += parked;
-        toy_answer_parked(&toy);
+    int tries = 0;
+    while (server_queued_request_count(toy.server) < BOUND - HANDLERS && wait_step(&tries))
+        ;
+    // Small ones pass them by.
+    int fd = client_connect("127.0.0.1", toy.port);
+    client_send(fd, 1, "gate", 4);
+    while (server_queued_request_count(toy.server) < BOUND - HANDLERS + 1 && wait_step(&tries))
+        ;
+    CU_ASSERT_EQUAL(server_queued_request_count(toy.server), BOUND - HANDLERS + 1);
+    CU_ASSERT_EQUAL(atomic_load(&toy.seen), COUNT + HANDLERS);
+    toy_open_gate(&toy);
+    for (int i = 0; i < COUNT; i++)
+        expect_echo(fds[i], 7, SIZE);
+    expect_echo(fd, 1, 4);
+    close_connections(fds, COUNT);
+    close(fd);
+    CU_ASSERT_TRUE(wait_for_connections(&toy, 0));
+    free(frame);
+    toy_stop(&toy);
+}
+
+// What a request waits for may come in another: it holds up none.
+static void counts_no_requests_that_wait_for_something(void)
+{
+    enum { COUNT = 24, SIZE = 16 * 1024 };
+    struct toy toy;
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy.config.queued_request_bytes_max = 4 * SIZE;
+    toy_start(&toy);
+    int fds[COUNT], tries = 0;
+    size_t size;
+    uint8_t *frame = large_frame(SIZE, &size);
+    frame[18] = TOY_PARK;
+    open_connections(&toy, fds, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        client_send(fds[i], i, "echo", 4);
+        expect_echo(fds[i], i, 4);
+        client_send_bytes(fds[i], frame, size);
     }
-    CU_ASSERT_EQUAL(answered, COUNT);
+    while (toy_parked(&toy) < COUNT && wait_step(&tries))
+        ;
+    CU_ASSERT_EQUAL(toy_parked(&toy), COUNT);
+    toy_answer_parked(&toy);
     for (int i = 0; i < COUNT; i++)
         expect_echo(fds[i], 7, SIZE);
     close_connections(fds, COUNT);
     CU_ASSERT_TRUE(wait_for_connections(&toy, 0));
     free(frame);
     toy_stop(&toy);
+}
+
+// The beginning of a next request keeps nothing of the memory of the one before.
+static void lets_go_of_large_buffers(void)
+{
+    enum { COUNT = 200, SIZE = 100 * 1000, LEFT_MAX = 8 * 1024 * 1024 + COUNT * 16 * 1024 };
+    struct toy toy;
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy_start(&toy);
+    int fds[COUNT], tries = 0;
+    size_t size, before = heap_size();
+    uint8_t *frame = large_frame(SIZE, &size), *both = memory_alloc(size + 18);
+    memcpy(both, frame, size);
+    both[18] = TOY_SKIP;
+    size_t next_size = client_frame(both + size, 8, NULL, 0);
+    open_connections(&toy, fds, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        client_send_bytes(fds[i], both, size + 6);
+    while ((atomic_load(&toy.seen) < COUNT || heap_size() > before + LEFT_MAX) && wait_step(&tries))
+        ;
+    CU_ASSERT_EQUAL(atomic_load(&toy.seen), COUNT);
+    CU_ASSERT_TRUE(heap_size() <= before + LEFT_MAX);
+    for (int i = 0; i < COUNT; i++) {
+        client_send_bytes(fds[i], both + size + 6, next_size - 6);
+        expect_echo(fds[i], 8, 0);
+    }
+    close_connections(fds, COUNT);
+    free(frame);
+    free(both);
+    toy_stop(&toy);
+}
+
+static atomic_int_fast64_t clock_ahead_ms;
+
+static int64_t monotonic_ahead_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + atomic_load(&clock_ahead_ms) * 1000000;
+}
+
+static int64_t wall_clock_ms(void)
+{
+    return (int64_t)time(NULL) * 1000;
+}
+
+// A connection is idle when no byte comes, as in Apache Kafka; how long a request takes to come does not matter.
+static void takes_no_slow_request_for_silence(void)
+{
+    enum { IDLE_MS = 600000, STEPS = 8, SIZE = 100 };
+    static const struct clock_calls calls = {wall_clock_ms, monotonic_ahead_ns};
+    clock_calls_set(&calls);
+    struct toy toy;
+    toy_init(&toy, "PLAINTEXT://127.0.0.1:0");
+    toy.config.idle_ms_max = IDLE_MS;
+    toy.config.network_threads = 1;
+    toy_start(&toy);
+    size_t size;
+    uint8_t *frame = large_frame(SIZE, &size);
+    int slow = client_connect("127.0.0.1", toy.port), other = client_connect("127.0.0.1", toy.port);
+    int one = 1; // each byte at once
+    CU_ASSERT_EQUAL(setsockopt(slow, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), 0);
+    client_send(slow, 1, "echo", 4);
+    expect_echo(slow, 1, 4);
+    for (int i = 0; i < STEPS; i++) {
+        client_send_bytes(slow, frame + i, 1);
+        client_send(other, i, "echo", 4); // once it is answered the byte before it was taken
+        expect_echo(other, i, 4);
+        atomic_fetch_add(&clock_ahead_ms, IDLE_MS / 4);
+    }
+    client_send_bytes(slow, frame + STEPS, size - STEPS);
+    expect_echo(slow, 7, SIZE);
+    client_send_bytes(slow, frame, STEPS);
+    client_send(other, 1, "echo", 4);
+    expect_echo(other, 1, 4);
+    for (int i = 0; i < STEPS; i++) {
+        atomic_fetch_add(&clock_ahead_ms, IDLE_MS / 4);
+        client_send(other, i, "echo", 4);
+        expect_echo(other, i, 4);
+    }
+    CU_ASSERT_TRUE(client_sees_close(slow));
+    free(frame);
+    close(slow);
+    close(other);
+    toy_stop(&toy);
+    clock_calls_set(NULL);
 }
 
 // Memory that is held by frames which never get whole comes free when others need it.
@@ -287,5 +420,8 @@ SUITE_MAIN("net/door", {"bounds how quickly connections come", bounds_how_quickl
            {"ends first requests that do not get whole", ends_first_requests_that_do_not_get_whole},
            {"bounds the memory of first requests", bounds_the_memory_of_first_requests},
            {"bounds the memory of requests", bounds_the_memory_of_requests},
+           {"counts no requests that wait for something", counts_no_requests_that_wait_for_something},
+           {"lets go of large buffers", lets_go_of_large_buffers},
+           {"takes no slow request for silence", takes_no_slow_request_for_silence},
            {"takes memory back from requests that do not get whole",
             takes_memory_back_from_requests_that_do_not_get_whole})
