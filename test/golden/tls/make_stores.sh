@@ -8,8 +8,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:?usage: make_stores.sh FOLDER}"
 days=36500
-store=store-secret
-key=key-secret
+store="store-secret"
+key="key-secret"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -94,19 +94,19 @@ quietly openssl pkcs12 -export -name broker-ec -inkey "$work/broker-ec.key" -in 
 for type in JKS PKCS12; do
     file=several.$([ $type = JKS ] && echo jks || echo p12)
     [ $type = JKS ] || cp keytool.p12 several.p12
-    quietly keytool -importkeystore -noprompt -srckeystore "$work/ec.p12" -srcstorepass $store -destkeystore $file -deststoretype $type -deststorepass $store
-    quietly keytool -importcert -noprompt -alias "Root" -file "$work/root.crt" -keystore $file -storetype $type -storepass $store
+    quietly keytool -importkeystore -noprompt -srckeystore "$work/ec.p12" -srcstorepass $store -destkeystore "$file" -deststoretype $type -deststorepass $store
+    quietly keytool -importcert -noprompt -alias "Root" -file "$work/root.crt" -keystore "$file" -storetype $type -storepass $store
 done
 for type in JKS PKCS12; do
     file=keytool-trust.$([ $type = JKS ] && echo jks || echo p12)
-    quietly keytool -importcert -noprompt -alias root -file "$work/root.crt" -keystore $file -storetype $type -storepass $store
-    quietly keytool -importcert -noprompt -alias stranger -file "$work/stranger.crt" -keystore $file -storetype $type -storepass $store
+    quietly keytool -importcert -noprompt -alias root -file "$work/root.crt" -keystore "$file" -storetype $type -storepass $store
+    quietly keytool -importcert -noprompt -alias stranger -file "$work/stranger.crt" -keystore "$file" -storetype $type -storepass $store
 done
 quietly keytool -importcert -noprompt -J-Dkeystore.pkcs12.legacy -alias root -file "$work/root.crt" -keystore keytool-trust-legacy.p12 -storetype PKCS12 -storepass $store
 for when in expired:2020/01/01 future:2200/01/01; do
     for type in JKS PKCS12; do
         file=${when%%:*}.$([ $type = JKS ] && echo jks || echo p12)
-        quietly keytool -genkeypair -alias broker -keyalg EC -groupname secp256r1 -dname "CN=${when%%:*}, O=Barnabas" -startdate "${when#*:} 00:00:00" -validity 30 -keystore $file -storetype $type -storepass $store -keypass $store
+        quietly keytool -genkeypair -alias broker -keyalg EC -groupname secp256r1 -dname "CN=${when%%:*}, O=Barnabas" -startdate "${when#*:} 00:00:00" -validity 30 -keystore "$file" -storetype $type -storepass $store -keypass $store
     done
 done
 quietly keytool -exportcert -rfc -alias broker -keystore expired.jks -storepass $store -file expired-trust.pem
