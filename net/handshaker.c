@@ -32,6 +32,7 @@ LOCK_UNCHECKED int handshaker_init(struct handshaker *handshaker, struct service
     lock_init(&handshaker->lock, LOCK_HANDSHAKER);
     list_init(&handshaker->inbox);
     list_init(&handshaker->all);
+    list_init(&handshaker->begun);
     handshaker->context = tls_context_share(context);
     handshaker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (handshaker->epoll_fd < 0)
@@ -81,16 +82,25 @@ struct tls_context *handshaker_share_context(struct handshaker *handshaker)
     return context;
 }
 
-static void end_handshake(struct connection *connection)
+static void leave(struct handshaker *handshaker, struct connection *connection)
 {
     list_remove(&connection->all_link);
+    if (connection->transport.tls == NULL)
+        return;
+    list_remove(&connection->link);
+    handshaker->begun_count--;
+}
+
+static void end_handshake(struct handshaker *handshaker, struct connection *connection)
+{
+    leave(handshaker, connection);
     connection_destroy(&connection);
 }
 
-static void refuse(struct connection *connection, const char *why)
+static void refuse(struct handshaker *handshaker, struct connection *connection, const char *why)
 {
     connection_log_refusal(connection, why);
-    end_handshake(connection);
+    end_handshake(handshaker, connection);
 }
 
 // "User:ANONYMOUS" without a certificate, else what the server makes of its name. NULL: refused, *reason says why.
@@ -113,13 +123,13 @@ static void pass_on(struct handshaker *handshaker, struct connection *connection
     char *reason = NULL;
     char *principal = find_principal(handshaker->service, handshaker->endpoint, connection, &reason);
     if (principal == NULL) {
-        refuse(connection, reason != NULL ? reason : "its principal cannot be told");
+        refuse(handshaker, connection, reason != NULL ? reason : "its principal cannot be told");
         free(reason);
         return;
     }
     struct epoll_event event = {0};
     epoll_ctl(handshaker->epoll_fd, EPOLL_CTL_DEL, connection->transport.fd, &event);
-    list_remove(&connection->all_link);
+    leave(handshaker, connection);
     connection_set_principal(connection, principal);
     struct poller *poller = &handshaker->pollers[handshaker->next_poller];
     handshaker->next_poller = (handshaker->next_poller + 1) % handshaker->poller_count;
@@ -138,7 +148,7 @@ static void shake_hands(struct handshaker *handshaker, struct connection *connec
         pass_on(handshaker, connection);
     } else if (result != -EAGAIN) {
         char *text = memory_format("its TLS handshake failed: %s", reason);
-        refuse(connection, text);
+        refuse(handshaker, connection, text);
         free(text);
     }
     free(reason);
@@ -179,17 +189,20 @@ static void begin(struct handshaker *handshaker, struct connection *connection, 
         struct tls_context *context = handshaker_share_context(handshaker);
         int result = transport_init_tls(&connection->transport, fd, context, NULL);
         tls_context_release(&context);
-        if (result == 0)
+        if (result == 0) {
+            list_append(&handshaker->begun, &connection->link);
+            handshaker->begun_count++;
             shake_hands(handshaker, connection);
-        else
-            refuse(connection, "there is no memory for its TLS handshake");
+        } else {
+            refuse(handshaker, connection, "there is no memory for its TLS handshake");
+        }
     } else if (why != NULL && why[0] != '\0') {
         char taken[HELLO_AWAITED_SIZE_MAX]; // closing with bytes unread would be a reset
         ssize_t ignored = recv(fd, taken, sizeof taken, 0);
         (void)ignored;
-        refuse(connection, why);
+        refuse(handshaker, connection, why);
     } else if (why != NULL || hung_up) {
-        end_handshake(connection); // it has said nothing, like the probe of a load balancer
+        end_handshake(handshaker, connection); // it has said nothing, like the probe of a load balancer
     }
 }
 
@@ -218,7 +231,7 @@ static bool take_inbox(struct handshaker *handshaker)
         if (result == 0)
             continue;
         logger_error("Closing a new connection, since it cannot be watched: %s.", strerror(-result));
-        end_handshake(connection);
+        end_handshake(handshaker, connection);
     }
     return !stops;
 }
@@ -232,9 +245,17 @@ static int end_late(struct handshaker *handshaker)
         int64_t left_ms = atomic_load(&connection->active_ms) + max_ms - now_ms;
         if (left_ms > 0)
             return (int)left_ms;
-        refuse(connection, "it took too long for its TLS handshake");
+        refuse(handshaker, connection, "it took too long for its TLS handshake");
     }
     return -1;
+}
+
+// Not while there are events to look at that may name one of them.
+static void end_surplus(struct handshaker *handshaker)
+{
+    while (handshaker->begun_count > HANDSHAKES_BEGUN_MAX)
+        refuse(handshaker, connection_of_link(handshaker->begun.next),
+               "too many TLS handshakes have begun since its own");
 }
 
 static void handshaker_main(void *context)
@@ -253,12 +274,13 @@ static void handshaker_main(void *context)
             else
                 step(handshaker, events[i].data.ptr, (events[i].events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0);
         }
+        end_surplus(handshaker);
         if (is_woken)
             goes_on = take_inbox(handshaker);
     }
     for (struct list *next; !list_is_empty(&handshaker->all);) {
         next = handshaker->all.next;
-        end_handshake(LIST_ELEMENT(next, struct connection, all_link));
+        end_handshake(handshaker, LIST_ELEMENT(next, struct connection, all_link));
     }
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A handshake thread of one listener: takes accepted connections through their TLS handshake, then gives them to a poll
 // thread. A peer that has sent no whole ClientHello costs its struct connection, no more; one that does not get done in
-// service->handshake_ms_max is closed. Functions belong to the server's thread, but for those that say otherwise.
+// service->handshake_ms_max is closed. Once its ClientHello has come it costs some 45 kB: of more than
+// HANDSHAKES_BEGUN_MAX such peers the one that has taken longest is closed. Functions belong to the server's thread,
+// but for those that say otherwise.
 #ifndef NET_HANDSHAKER_H
 #define NET_HANDSHAKER_H
 
@@ -18,6 +20,8 @@ struct endpoint;
 struct poller;
 struct service;
 
+enum { HANDSHAKES_BEGUN_MAX = 500 };
+
 struct handshaker {
     struct service *service;
     const struct endpoint *endpoint;
@@ -30,7 +34,9 @@ struct handshaker {
     bool stops LOCK_GUARDED;
 
     // Confined to its thread.
-    struct list all; // connections that shake hands, by their `all_link`, oldest first
+    struct list all;   // connections that shake hands, by their `all_link`, oldest first
+    struct list begun; // those of them whose ClientHello has come, by their `link`, in the order of that
+    size_t begun_count;
     struct poller *pollers;
     size_t poller_count, next_poller;
 };

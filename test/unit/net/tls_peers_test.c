@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "net/handshaker.h"
 #include "test/unit/net/tls_client.h"
 #include "test/unit/suite.h"
 
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -111,6 +113,41 @@ static void gives_handshakes_a_deadline(void)
         ;
     CU_ASSERT_EQUAL(server_connection_count(toy.server), 0);
     tls_toy_stop(&toy);
+}
+
+// Of those that say hello and no more only so many are kept, and none of them holds up others.
+static void bounds_handshakes_under_way(void)
+{
+    enum { COUNT = HANDSHAKES_BEGUN_MAX + 20 };
+    struct rlimit files;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &files), 0);
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){0});
+    SSL *ssl = SSL_new(client.ctx);
+    SSL_set0_rbio(ssl, BIO_new(BIO_s_mem()));
+    SSL_set0_wbio(ssl, BIO_new(BIO_s_mem()));
+    CU_ASSERT_NOT_EQUAL(SSL_connect(ssl), 1);
+    char *hello;
+    size_t size = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &hello);
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy_start(&toy);
+    int fds[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = client_connect("127.0.0.1", toy.port);
+        client_send_bytes(fds[i], hello, size);
+    }
+    for (int i = 0; i < COUNT - HANDSHAKES_BEGUN_MAX; i++)
+        CU_ASSERT(ends(fds[i])); // long before their deadline, after the server's part of the handshake
+    CU_ASSERT(echoes(toy.port));
+    for (int i = 0; i < COUNT; i++)
+        close(fds[i]);
+    tls_toy_stop(&toy);
+    SSL_free(ssl);
+    tls_client_fini(&client);
+    ERR_clear_error();
 }
 
 // A server that stops closes what shakes hands, too.
@@ -250,6 +287,7 @@ static void gives_up_at_the_deadline(void)
 SUITE_MAIN("net/tls_peers", {"closes what is no TLS", closes_what_is_no_tls},
            {"closes on broken records", closes_on_broken_records},
            {"gives handshakes a deadline", gives_handshakes_a_deadline},
+           {"bounds handshakes under way", bounds_handshakes_under_way},
            {"stops with handshakes under way", stops_with_handshakes_under_way},
            {"refuses renegotiation", refuses_renegotiation},
            {"bears a client that never reads", bears_a_client_that_never_reads},
