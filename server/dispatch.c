@@ -94,8 +94,9 @@ void dispatch_respond(struct request *request, const void *response)
         return;
     }
     const char *field = result == -EINVAL ? message_why(api->response, version, response) : NULL;
-    logger_error("Cannot encode an answer to %s version %d (error %d%s%s), closing the connection.", api->name, version,
-                 -result, field ? ", field " : "", field ? field : "");
+    if (request_logs_refusal(request))
+        logger_error("Cannot encode an answer to %s version %d (error %d%s%s), closing the connection.", api->name,
+                     version, -result, field ? ", field " : "", field ? field : "");
     request_close(request);
 }
 
