@@ -32,10 +32,13 @@ static void fill_synonyms(struct properties *file)
         properties_set(file, "broker.id", node_id);
 }
 
-// An empty value of an option whose default is null says nothing, but for log.dirs, where it names no directory.
+// An empty value of an option whose default is null says nothing, but for log.dirs, where it names no directory, and
+// the passwords of stores, which may be empty.
 static bool is_unset(enum option option, const char *value)
 {
-    return *value == 0 && option != OPTION_LOG_DIRS && option_row(option)->default_value == NULL;
+    bool says_something =
+        option == OPTION_LOG_DIRS || option == OPTION_SSL_KEYSTORE_PASSWORD || option == OPTION_SSL_TRUSTSTORE_PASSWORD;
+    return *value == 0 && !says_something && option_row(option)->default_value == NULL;
 }
 
 static char *read_values(struct config *config)

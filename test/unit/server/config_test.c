@@ -112,6 +112,19 @@ static void does_not_show_secrets(void)
     }
 }
 
+static void stores_may_have_empty_passwords(void)
+{
+    if (create("ssl.keystore.password=\nssl.key.password=", NULL)) {
+        char *password = config_copy_string(config, OPTION_SSL_KEYSTORE_PASSWORD);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(password);
+        CU_ASSERT_STRING_EQUAL(password, "");
+        CU_ASSERT_PTR_NULL(config_copy_string(config, OPTION_SSL_TRUSTSTORE_PASSWORD));
+        CU_ASSERT_PTR_NULL(config_copy_string(config, OPTION_SSL_KEY_PASSWORD));
+        free(password);
+        config_destroy(&config);
+    }
+}
+
 static void refuses_what_is_wrong(void)
 {
     create("zookeeper.connect=", "Missing required configuration `zookeeper.connect` which has no default value.");
@@ -358,6 +371,7 @@ static void checks_changes(void)
 SUITE_MAIN("server/config", {"warns of nothing in the shipped file", warns_of_nothing_in_the_shipped_file},
            {"warns of what it ignores", warns_of_what_it_ignores},
            {"refuses what would weaken", refuses_what_would_weaken}, {"does not show secrets", does_not_show_secrets},
+           {"stores may have empty passwords", stores_may_have_empty_passwords},
            {"refuses what is wrong", refuses_what_is_wrong}, {"knows several listeners", knows_several_listeners},
            {"lets listeners have their own", lets_listeners_have_their_own},
            {"accepts what Java has anyway", accepts_what_java_has_anyway},
