@@ -145,8 +145,8 @@ static void a_request_costs_one_wait_one_receive_one_send(void)
     CU_ASSERT_EQUAL(atomic_load(&wakes), 0);
     CU_ASSERT_EQUAL(atomic_load(&watches), 0);
     CU_ASSERT_EQUAL(atomic_load(&sent_from), atomic_load(&received_at) + 18); // behind prefix and header
-    // The arena's memory, and the note of what to release with it that the toy makes; and once, not for each request, what
-    // a thread takes that had nothing to do before.
+    // The arena's memory, and the note of what to release with it that the toy makes; and once, not for each request,
+    // what a thread takes that had nothing to do before.
     CU_ASSERT_TRUE(atomic_load(&allocations) <= 2 * REQUEST_COUNT + REQUEST_COUNT / 10);
     stop_counting(&toy, fd);
 }

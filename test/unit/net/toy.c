@@ -164,7 +164,8 @@ void toy_init(struct toy *toy, const char *listeners)
     lock_init(&toy->lock, LOCK_TEST);
     condition_init(&toy->changed);
     char *reason;
-    if (endpoint_list_parse(listeners, "PLAINTEXT:PLAINTEXT,OTHER:PLAINTEXT,SSL:SSL", true, &toy->listeners, &reason) != 0)
+    if (endpoint_list_parse(listeners, "PLAINTEXT:PLAINTEXT,OTHER:PLAINTEXT,SSL:SSL", true, &toy->listeners, &reason) !=
+        0)
         abort();
     server_config_init(&toy->config);
     toy->config.listeners = &toy->listeners;
