@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Makes inputs for the fuzz targets from golden data: make_seeds.py FOLDER writes FOLDER/TARGET/NAME. What they add to a
-corpus is for libFuzzer's -merge=1 to say: put them in build/fuzz/found and run test/fuzz/run.sh --merge 0."""
+corpus is for libFuzzer to say: put them in build/fuzz/found and run test/fuzz/run.sh --merge 0."""
 
 import hashlib
 import io

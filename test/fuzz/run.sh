@@ -4,8 +4,8 @@
 #
 # MINUTES are shared evenly by the targets (all of them, or those named by -t), one process at a time unless -j says
 # otherwise. What the fuzzer keeps is in build/fuzz/found/TARGET and is where the next run goes on; an input that
-# crashes, leaks, takes 10 s or 1 GB is in build/fuzz/findings. --merge adds to test/fuzz/corpus what reaches code that
-# the corpus does not, at last; with 0 minutes it does only that. Exits with 1 when there are findings.
+# crashes, leaks, takes 10 s or 1 GB is in build/fuzz/findings. --merge makes test/fuzz/corpus anew of it and of
+# what was found, at last; with 0 minutes it does only that. Exits with 1 when there are findings.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=build/fuzz
@@ -68,10 +68,15 @@ fuzz() {
         >"$build/logs/$target.log" 2>&1 || true
 }
 
+# The fewest inputs that reach all that the corpus and what was found reach. Those with names of their own stay.
 merge() {
-    local target=$1 corpus=$here/corpus/$1
-    "$build/test/fuzz/fuzz_$target" "${limits[@]}" -merge=1 -max_len=2048 "$corpus" "$build/found/$target" \
-        >"$build/logs/$target.merge.log" 2>&1
+    local target=$1 corpus=$here/corpus/$1 merged
+    merged=$(mktemp -d)
+    "$build/test/fuzz/fuzz_$target" "${limits[@]}" -set_cover_merge=1 -max_len=2048 "$merged" "$corpus" \
+        "$build/found/$target" >"$build/logs/$target.merge.log" 2>&1
+    find "$corpus" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
+    find "$merged" -type f -exec mv -t "$corpus" {} +
+    rmdir "$merged"
     printf '%s: %d inputs, %d bytes\n' "$corpus" "$(find "$corpus" -type f | wc -l)" \
         "$(find "$corpus" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }')"
 }
