@@ -39,6 +39,11 @@ static ssize_t system_pread(int fd, void *buffer, size_t size, int64_t offset)
     SYSTEM_CALL(ssize_t, pread(fd, buffer, size, offset));
 }
 
+static ssize_t system_read(int fd, void *buffer, size_t size)
+{
+    SYSTEM_CALL(ssize_t, read(fd, buffer, size));
+}
+
 static ssize_t system_pwritev(int fd, const struct iovec *pieces, int count, int64_t offset)
 {
     SYSTEM_CALL(ssize_t, pwritev(fd, pieces, count, offset));
@@ -150,6 +155,7 @@ static const struct file_calls system_calls = {
     .open = system_open,
     .close = system_close,
     .pread = system_pread,
+    .read = system_read,
     .pwritev = system_pwritev,
     .sendfile = system_sendfile,
     .sync = system_sync,
@@ -263,6 +269,32 @@ int file_read_whole(const char *path, size_t size_max, char **bytes, size_t *siz
     free(content);
     current->close(fd);
     return result;
+}
+
+int file_read_stream(const char *path, size_t size_max, char **bytes, size_t *size)
+{
+    int fd = current->open(path, O_RDONLY | O_NOCTTY, 0);
+    if (fd < 0)
+        return fd;
+    size_t filled = 0, capacity = 4096;
+    char *content = memory_alloc(capacity + 1);
+    ssize_t count;
+    while ((count = current->read(fd, content + filled, capacity - filled)) > 0 && filled + (size_t)count <= size_max) {
+        filled += (size_t)count;
+        if (filled == capacity) {
+            capacity *= 2;
+            content = memory_resize(content, capacity + 1, 1);
+        }
+    }
+    current->close(fd);
+    if (count != 0) {
+        free(content);
+        return count < 0 ? (int)count : -EFBIG;
+    }
+    content[filled] = '\0';
+    *bytes = content;
+    *size = filled;
+    return 0;
 }
 
 int file_sync_directory(const char *path)

@@ -17,6 +17,7 @@ struct file_calls {
     int (*open)(const char *path, int flags, mode_t mode);
     int (*close)(int fd);
     ssize_t (*pread)(int fd, void *buffer, size_t size, int64_t offset);
+    ssize_t (*read)(int fd, void *buffer, size_t size);
     ssize_t (*pwritev)(int fd, const struct iovec *pieces, int count, int64_t offset);
     ssize_t (*sendfile)(int socket_fd, int fd, int64_t *offset, size_t size);
     int (*sync)(int fd); // fsync
@@ -55,6 +56,9 @@ int file_write_bytes_at(int fd, const void *bytes, size_t size, int64_t offset);
 // The whole file as a new string with a zero behind it (free() it), or -errno; -EFBIG above size_max, -EINVAL for what
 // is no regular file.
 int file_read_whole(const char *path, size_t size_max, char **bytes, size_t *size);
+
+// The same for a path that the user of this process named, which may be a pipe, too: waits for its end.
+int file_read_stream(const char *path, size_t size_max, char **bytes, size_t *size);
 
 // Replaces the file by one with these bytes so that a crash leaves the old or the new one: PATH.tmp, fsync, rename,
 // fsync of the directory. Returns 0 or -errno.

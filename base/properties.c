@@ -216,7 +216,7 @@ int properties_load(struct properties *properties, const char *path)
 {
     char *bytes;
     size_t size;
-    int result = file_read_whole(path, PROPERTIES_FILE_SIZE_MAX, &bytes, &size);
+    int result = file_read_stream(path, PROPERTIES_FILE_SIZE_MAX, &bytes, &size);
     if (result < 0)
         return result;
     result = properties_parse(properties, view_of(bytes, size));

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static struct properties parse(const char *text)
@@ -94,24 +93,34 @@ static void escaped_values_read_the_same(void)
     expect_escaped("\x7f\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "\\u007F\\u00E9\\u20AC\\uD83D\\uDE00");
 }
 
-// What names a file may come from an administrator's request: it must not make a thread wait.
-static void only_files_are_read(void)
+// As `--producer.config <(echo …)` gives it.
+static void pipes_are_read_to_their_end(void)
 {
-    char directory[] = "/tmp/barnabas-unit-XXXXXX";
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
-    char *path = memory_format("%s/pipe", directory);
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    CU_ASSERT_EQUAL(write(ends[1], "linger.ms=5\nacks=all", 20), 20);
+    close(ends[1]);
+    char *path = memory_format("/dev/fd/%d", ends[0]);
     struct properties properties = {0};
-    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
-    CU_ASSERT_EQUAL(properties_load(&properties, path), -EINVAL);
-    CU_ASSERT_EQUAL(properties_load(&properties, "/dev/zero"), -EINVAL);
-    CU_ASSERT_EQUAL(properties_load(&properties, directory), -EISDIR);
-    CU_ASSERT_EQUAL(properties_load(&properties, "/nonexistent"), -ENOENT);
-    unlink(path);
-    rmdir(directory);
+    CU_ASSERT_EQUAL(properties_load(&properties, path), 0);
+    CU_ASSERT_STRING_EQUAL(properties_get(&properties, "linger.ms"), "5");
+    CU_ASSERT_STRING_EQUAL(properties_get(&properties, "acks"), "all");
+    close(ends[0]);
     free(path);
+    properties_fini(&properties);
+}
+
+static void unreadable_files_are_errors(void)
+{
+    struct properties properties = {0};
+    CU_ASSERT_EQUAL(properties_load(&properties, "/dev/zero"), -EFBIG);
+    CU_ASSERT_EQUAL(properties_load(&properties, "/"), -EISDIR);
+    CU_ASSERT_EQUAL(properties_load(&properties, "/nonexistent"), -ENOENT);
     properties_fini(&properties);
 }
 
 SUITE_MAIN("base/properties", {"separators", separators}, {"continued lines", continued_lines}, {"comments", comments},
            {"escapes", escapes}, {"later values win", later_values_win},
-           {"escaped values read the same", escaped_values_read_the_same}, {"only files are read", only_files_are_read})
+           {"escaped values read the same", escaped_values_read_the_same},
+           {"pipes are read to their end", pipes_are_read_to_their_end},
+           {"unreadable files are errors", unreadable_files_are_errors})
