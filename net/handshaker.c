@@ -250,12 +250,17 @@ static int end_late(struct handshaker *handshaker)
     return -1;
 }
 
-// Not while there are events to look at that may name one of them.
+// Those whose turn only has not come, since many came at once, go on. Not while there are events to look at that may
+// name one of them.
 static void end_surplus(struct handshaker *handshaker)
 {
-    while (handshaker->begun_count > HANDSHAKES_BEGUN_MAX)
-        refuse(handshaker, connection_of_link(handshaker->begun.next),
-               "too many TLS handshakes have begun since its own");
+    while (handshaker->begun_count > HANDSHAKES_BEGUN_MAX) {
+        struct connection *oldest = connection_of_link(handshaker->begun.next);
+        size_t before = handshaker->begun_count;
+        shake_hands(handshaker, oldest);
+        if (handshaker->begun_count == before)
+            refuse(handshaker, oldest, "too many TLS handshakes have begun since its own");
+    }
 }
 
 static void handshaker_main(void *context)

@@ -2,8 +2,8 @@
 // A handshake thread of one listener: takes accepted connections through their TLS handshake, then gives them to a poll
 // thread. A peer that has sent no whole ClientHello costs its struct connection, no more; one that does not get done in
 // service->handshake_ms_max is closed. Once its ClientHello has come it costs some 45 kB: of more than
-// HANDSHAKES_BEGUN_MAX such peers the one that has taken longest is closed. Functions belong to the server's thread,
-// but for those that say otherwise.
+// HANDSHAKES_BEGUN_MAX such peers the one that has taken longest is closed, unless the next of its bytes are there.
+// Functions belong to the server's thread, but for those that say otherwise.
 #ifndef NET_HANDSHAKER_H
 #define NET_HANDSHAKER_H
 

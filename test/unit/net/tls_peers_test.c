@@ -115,22 +115,35 @@ static void gives_handshakes_a_deadline(void)
     tls_toy_stop(&toy);
 }
 
-// Of those that say hello and no more only so many are kept, and none of them holds up others.
-static void bounds_handshakes_under_way(void)
+static void raise_file_limit(void)
 {
-    enum { COUNT = HANDSHAKES_BEGUN_MAX + 20 };
     struct rlimit files;
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &files), 0);
     files.rlim_cur = files.rlim_max;
     CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &files), 0);
-    struct tls_client client;
-    tls_client_init(&client, &(struct tls_client_options){0});
-    SSL *ssl = SSL_new(client.ctx);
+}
+
+// Of a client that sends nothing itself, the ClientHello; it lies in the connection.
+static SSL *make_hello(SSL_CTX *ctx, char **hello, size_t *size)
+{
+    SSL *ssl = SSL_new(ctx);
     SSL_set0_rbio(ssl, BIO_new(BIO_s_mem()));
     SSL_set0_wbio(ssl, BIO_new(BIO_s_mem()));
     CU_ASSERT_NOT_EQUAL(SSL_connect(ssl), 1);
+    *size = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), hello);
+    return ssl;
+}
+
+// Of those that say hello and no more only so many are kept, and none of them holds up others.
+static void bounds_handshakes_under_way(void)
+{
+    enum { COUNT = HANDSHAKES_BEGUN_MAX + 20 };
+    raise_file_limit();
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){0});
     char *hello;
-    size_t size = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &hello);
+    size_t size;
+    SSL *ssl = make_hello(client.ctx, &hello, &size);
     struct toy toy;
     tls_toy_init(&toy, &usual);
     toy_start(&toy);
@@ -148,6 +161,86 @@ static void bounds_handshakes_under_way(void)
     SSL_free(ssl);
     tls_client_fini(&client);
     ERR_clear_error();
+}
+
+// Does the rest of the handshake that make_hello began.
+static bool finishes(struct tls_client *client)
+{
+    SSL_set_fd(client->ssl, client->fd);
+    bool is_done = SSL_connect(client->ssl) == 1;
+    ERR_clear_error();
+    return is_done;
+}
+
+static bool is_answered(int fd)
+{
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    return poll(&answer, 1, 30000) == 1;
+}
+
+static bool says_hello(int fd, const char *hello, size_t size)
+{
+    client_send_bytes(fd, hello, size);
+    return is_answered(fd);
+}
+
+static char *wait_for_gate(void *context, const struct endpoint *listener, const char *name, char **reason)
+{
+    int tries = 0;
+    (void)listener, (void)name, (void)reason;
+    while (!atomic_load((atomic_bool *)context) && wait_step(&tries))
+        ;
+    return memory_copy_string("User:ANONYMOUS");
+}
+
+// A crowd that comes at once: whoever has done its part is taken, though others have begun since.
+static void ends_no_handshake_that_can_go_on(void)
+{
+    enum { EARLY = 80, HONEST = 10, COUNT = HANDSHAKES_BEGUN_MAX - HONEST };
+    raise_file_limit();
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    atomic_bool gate = false;
+    toy.config.principal = wait_for_gate;
+    toy.config.principal_context = &gate;
+    toy.config.handshake_ms_max = 60000;
+    toy_start(&toy);
+    struct tls_client client, honest[HONEST];
+    tls_client_init(&client, &(struct tls_client_options){0});
+    char *hello;
+    size_t size;
+    int early[EARLY], fds[COUNT];
+    for (int i = 0; i < EARLY; i++)
+        early[i] = client_connect("127.0.0.1", toy.port);
+    for (int i = 0; i < HONEST; i++) {
+        tls_client_init(&honest[i], &(struct tls_client_options){0});
+        honest[i].fd = client_connect("127.0.0.1", toy.port);
+        honest[i].ssl = make_hello(honest[i].ctx, &hello, &size);
+        CU_ASSERT(says_hello(honest[i].fd, hello, size));
+    }
+    SSL *ssl = make_hello(client.ctx, &hello, &size);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = client_connect("127.0.0.1", toy.port);
+        CU_ASSERT(says_hello(fds[i], hello, size));
+    }
+    // While the thread is held up by the first, the early say hello, then the other honest ones do their part.
+    CU_ASSERT(finishes(&honest[0]));
+    for (int i = 0; i < EARLY; i++)
+        client_send_bytes(early[i], hello, size);
+    for (int i = 1; i < HONEST; i++)
+        CU_ASSERT(finishes(&honest[i]));
+    atomic_store(&gate, true);
+    for (int i = 0; i < HONEST; i++) {
+        CU_ASSERT(tls_client_echo(&honest[i], "echo", 4));
+        tls_client_fini(&honest[i]);
+    }
+    for (int i = 0; i < EARLY; i++)
+        close(early[i]);
+    for (int i = 0; i < COUNT; i++)
+        close(fds[i]);
+    tls_toy_stop(&toy);
+    SSL_free(ssl);
+    tls_client_fini(&client);
 }
 
 // A server that stops closes what shakes hands, too.
@@ -288,6 +381,7 @@ SUITE_MAIN("net/tls_peers", {"closes what is no TLS", closes_what_is_no_tls},
            {"closes on broken records", closes_on_broken_records},
            {"gives handshakes a deadline", gives_handshakes_a_deadline},
            {"bounds handshakes under way", bounds_handshakes_under_way},
+           {"ends no handshake that can go on", ends_no_handshake_that_can_go_on},
            {"stops with handshakes under way", stops_with_handshakes_under_way},
            {"refuses renegotiation", refuses_renegotiation},
            {"bears a client that never reads", bears_a_client_that_never_reads},
