@@ -249,7 +249,8 @@ static void bounds_the_memory_of_requests(void)
     for (int i = 0; i < COUNT; i++)
         client_send_bytes(fds[i], frame, size);
     int tries = 0;
-    while (server_queued_request_count(toy.server) < BOUND - HANDLERS && wait_step(&tries))
+    while ((atomic_load(&toy.seen) < COUNT + HANDLERS || server_queued_request_count(toy.server) < BOUND - HANDLERS) &&
+           wait_step(&tries))
         ;
     // Small ones pass them by.
     int fd = client_connect("127.0.0.1", toy.port);
