@@ -26,6 +26,9 @@ static const uint8_t xerial_magic[8] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
 #define LZ4_FLAG_VERSION_MASK 0xc0
 #define LZ4_FLAG_VERSION 0x40
 #define LZ4_FLAG_INDEPENDENT 0x20
+#define LZ4_BLOCK_SIZE(descriptor) ((size_t)1 << (8 + 2 * ((descriptor) >> 4 & 7))) // 64 KiB for 4 to 4 MiB for 7
+
+#define GZIP_MEMORY (48 * 1024) // 32 KiB of window and the tables
 
 struct decompressor {
     enum compression_codec codec;
@@ -34,12 +37,15 @@ struct decompressor {
     bool is_broken;
     union {
         z_stream gzip;
-        LZ4F_dctx *lz4;
+        struct {
+            LZ4F_dctx *context;
+            size_t block_size_max; // of the frames so far: it has room for two
+        } lz4;
         ZSTD_DCtx *zstd;
         struct {
             bool is_xerial;
             uint8_t *block; // the block being handed out
-            size_t block_size, block_used;
+            size_t block_size, block_used, block_capacity;
         } snappy;
     };
 };
@@ -50,23 +56,24 @@ const char *compression_codec_name(enum compression_codec codec)
     return (int)codec >= 0 && (int)codec < COMPRESSION_CODEC_COUNT ? names[codec] : "unknown";
 }
 
-static bool snappy_open(struct decompressor *decompressor)
+static void snappy_begin(struct decompressor *decompressor)
 {
     struct view *input = &decompressor->input;
-    if (input->size >= XERIAL_HEADER_SIZE && memcmp(input->data, xerial_magic, sizeof xerial_magic) == 0) {
-        decompressor->snappy.is_xerial = true;
+    bool is_xerial = input->size >= XERIAL_HEADER_SIZE && memcmp(input->data, xerial_magic, sizeof xerial_magic) == 0;
+    if (is_xerial)
         *input = view_of(input->data + XERIAL_HEADER_SIZE, input->size - XERIAL_HEADER_SIZE);
-    }
-    return true;
+    decompressor->snappy.is_xerial = is_xerial;
+    decompressor->snappy.block_size = decompressor->snappy.block_used = 0;
 }
 
-static bool lz4_open(struct decompressor *decompressor)
+static void lz4_begin(struct decompressor *decompressor)
 {
     struct view input = decompressor->input;
     if (input.size < LZ4_HEADER_SIZE_MIN || (input.data[4] & LZ4_FLAG_VERSION_MASK) != LZ4_FLAG_VERSION ||
         !(input.data[4] & LZ4_FLAG_INDEPENDENT))
         decompressor->is_broken = true;
-    return !LZ4F_isError(LZ4F_createDecompressionContext(&decompressor->lz4, LZ4F_VERSION));
+    else if (LZ4_BLOCK_SIZE(input.data[5]) > decompressor->lz4.block_size_max)
+        decompressor->lz4.block_size_max = LZ4_BLOCK_SIZE(input.data[5]);
 }
 
 static bool codec_open(struct decompressor *decompressor)
@@ -77,9 +84,11 @@ static bool codec_open(struct decompressor *decompressor)
     case COMPRESSION_GZIP:
         return inflateInit2(&decompressor->gzip, 16 + MAX_WBITS) == Z_OK; // 16: a gzip header and trailer
     case COMPRESSION_SNAPPY:
-        return snappy_open(decompressor);
+        snappy_begin(decompressor);
+        return true;
     case COMPRESSION_LZ4:
-        return lz4_open(decompressor);
+        lz4_begin(decompressor);
+        return !LZ4F_isError(LZ4F_createDecompressionContext(&decompressor->lz4.context, LZ4F_VERSION));
     case COMPRESSION_ZSTD:
         decompressor->zstd = ZSTD_createDCtx();
         return decompressor->zstd != NULL;
@@ -115,13 +124,53 @@ void decompressor_destroy(struct decompressor *decompressor)
         free(decompressor->snappy.block);
         break;
     case COMPRESSION_LZ4:
-        LZ4F_freeDecompressionContext(decompressor->lz4);
+        LZ4F_freeDecompressionContext(decompressor->lz4.context);
         break;
     case COMPRESSION_ZSTD:
         ZSTD_freeDCtx(decompressor->zstd);
         break;
     }
     free(decompressor);
+}
+
+bool decompressor_restart(struct decompressor *decompressor, struct view input)
+{
+    decompressor->input = input;
+    decompressor->at_end = false;
+    decompressor->is_broken = false;
+    switch (decompressor->codec) {
+    case COMPRESSION_NONE:
+        return true;
+    case COMPRESSION_GZIP:
+        return inflateReset(&decompressor->gzip) == Z_OK;
+    case COMPRESSION_SNAPPY:
+        snappy_begin(decompressor);
+        return true;
+    case COMPRESSION_LZ4:
+        lz4_begin(decompressor);
+        LZ4F_resetDecompressionContext(decompressor->lz4.context);
+        return true;
+    case COMPRESSION_ZSTD:
+        return !ZSTD_isError(ZSTD_DCtx_reset(decompressor->zstd, ZSTD_reset_session_only));
+    }
+    return false;
+}
+
+size_t decompressor_memory(const struct decompressor *decompressor)
+{
+    switch (decompressor->codec) {
+    case COMPRESSION_NONE:
+        return 0;
+    case COMPRESSION_GZIP:
+        return GZIP_MEMORY;
+    case COMPRESSION_SNAPPY:
+        return decompressor->snappy.block_capacity;
+    case COMPRESSION_LZ4:
+        return 2 * decompressor->lz4.block_size_max;
+    case COMPRESSION_ZSTD:
+        return ZSTD_sizeof_DCtx(decompressor->zstd);
+    }
+    return 0;
 }
 
 static void input_skip(struct decompressor *decompressor, size_t size)
@@ -186,8 +235,11 @@ static int snappy_next_block(struct decompressor *decompressor)
     if (snappy_uncompressed_length(compressed, compressed_size, &block_size) != SNAPPY_OK ||
         block_size / SNAPPY_EXPANSION_MAX > compressed_size)
         return -EBADMSG;
-    free(decompressor->snappy.block);
-    decompressor->snappy.block = memory_alloc(block_size);
+    if (block_size > decompressor->snappy.block_capacity) {
+        free(decompressor->snappy.block);
+        decompressor->snappy.block = memory_resize(NULL, block_size, 1);
+        decompressor->snappy.block_capacity = block_size;
+    }
     if (snappy_uncompress(compressed, compressed_size, (char *)decompressor->snappy.block, &block_size) != SNAPPY_OK)
         return -EBADMSG;
     decompressor->snappy.block_size = block_size;
@@ -215,7 +267,7 @@ static ssize_t lz4_read(struct decompressor *decompressor, void *buffer, size_t 
 {
     while (!decompressor->at_end) {
         size_t given = decompressor->input.size, room = size;
-        size_t hint = LZ4F_decompress(decompressor->lz4, buffer, &room, decompressor->input.data, &given, NULL);
+        size_t hint = LZ4F_decompress(decompressor->lz4.context, buffer, &room, decompressor->input.data, &given, NULL);
         if (LZ4F_isError(hint))
             return -EBADMSG;
         input_skip(decompressor, given);

@@ -34,6 +34,13 @@ struct decompressor;
 struct decompressor *decompressor_create(int codec, struct view input) __attribute__((warn_unused_result));
 void decompressor_destroy(struct decompressor *decompressor);
 
+// Starts reading another stream of the same codec, as decompressor_create, in the memory that is there already. False
+// when the library refuses; then it can only be destroyed.
+bool decompressor_restart(struct decompressor *decompressor, struct view input) __attribute__((warn_unused_result));
+
+// The bytes of memory that it holds, in round figures.
+size_t decompressor_memory(const struct decompressor *decompressor);
+
 // Up to `size` (at least 1) bytes of content. Returns how many, 0 at the end of a stream that is complete, or -EBADMSG
 // when it is not decompressible or ends early.
 ssize_t decompressor_read(struct decompressor *decompressor, void *buffer, size_t size)

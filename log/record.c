@@ -9,13 +9,25 @@
 
 #include <stdlib.h>
 
+#include <pthread.h>
+
 // A block of lz4 as Kafka's clients write it goes straight into the window, behind the beginning of a number that the
 // last one left there.
 #define WINDOW_SIZE_MIN (64 * 1024 + 64)
 
+// Each thread keeps one reader of compressed batches for the next batch of the same codec: taking its memory from the
+// system and giving it back costs more than a small batch's records. Not beyond this size, which hostile streams and
+// unusual producers exceed.
+#define SPARE_MEMORY_MAX ((size_t)2 * 1024 * 1024)
+
+static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
+static pthread_key_t spare_key; // of the thread's spare reader
+static bool has_spare_key;
+
 struct record_reader {
     struct batch_header header;
     int32_t read_count;
+    int codec;
     struct decompressor *decompressor; // NULL without a codec
     struct view rest;                  // without a codec: what was not read yet
     uint8_t *window;                   // with one: decompressed bytes from window_start to window_end
@@ -71,14 +83,54 @@ size_t varint_encode(uint8_t *bytes, int32_t value)
     return varlong_encode(bytes, value);
 }
 
-struct record_reader *record_reader_create(struct view batch, const struct batch_header *header, size_t record_size_max)
+static void reader_free(void *memory)
 {
-    struct view payload = view_of(batch.data + BATCH_HEADER_SIZE, batch.size - BATCH_HEADER_SIZE);
+    struct record_reader *reader = memory;
+    decompressor_destroy(reader->decompressor);
+    free(reader->window);
+    free(reader);
+}
+
+static void create_spare_key(void)
+{
+    has_spare_key = pthread_key_create(&spare_key, reader_free) == 0;
+}
+
+// The thread's spare reader of that codec, started anew, or NULL.
+static struct record_reader *spare_take(int codec, struct view payload)
+{
+    pthread_once(&spare_once, create_spare_key);
+    struct record_reader *reader = has_spare_key ? pthread_getspecific(spare_key) : NULL;
+    if (reader == NULL || reader->codec != codec)
+        return NULL;
+    (void)pthread_setspecific(spare_key, NULL);
+    if (!decompressor_restart(reader->decompressor, payload)) {
+        reader_free(reader);
+        return NULL;
+    }
+    reader->read_count = 0;
+    reader->window_start = reader->window_end = 0;
+    return reader;
+}
+
+// Keeps it instead of the one there is.
+static bool spare_keep(struct record_reader *reader)
+{
+    if (!has_spare_key || reader->window_capacity > WINDOW_SIZE_MIN ||
+        decompressor_memory(reader->decompressor) > SPARE_MEMORY_MAX)
+        return false;
+    struct record_reader *other = pthread_getspecific(spare_key);
+    if (pthread_setspecific(spare_key, reader) != 0)
+        return false;
+    if (other != NULL)
+        reader_free(other);
+    return true;
+}
+
+static struct record_reader *reader_alloc(int codec, struct view payload)
+{
     struct record_reader *reader = memory_alloc(sizeof *reader);
-    reader->header = *header;
-    reader->record_size_max = record_size_max;
-    reader->content_size_left = SIZE_MAX;
-    int codec = header->attributes & BATCH_CODEC_MASK;
+    reader->codec = codec;
     if (codec == COMPRESSION_NONE) {
         reader->rest = payload;
         return reader;
@@ -91,6 +143,21 @@ struct record_reader *record_reader_create(struct view batch, const struct batch
     return reader;
 }
 
+struct record_reader *record_reader_create(struct view batch, const struct batch_header *header, size_t record_size_max)
+{
+    struct view payload = view_of(batch.data + BATCH_HEADER_SIZE, batch.size - BATCH_HEADER_SIZE);
+    int codec = header->attributes & BATCH_CODEC_MASK;
+    struct record_reader *reader = codec == COMPRESSION_NONE ? NULL : spare_take(codec, payload);
+    if (reader == NULL)
+        reader = reader_alloc(codec, payload);
+    if (reader == NULL)
+        return NULL;
+    reader->header = *header;
+    reader->record_size_max = record_size_max;
+    reader->content_size_left = SIZE_MAX;
+    return reader;
+}
+
 void record_reader_limit(struct record_reader *reader, size_t content_size_max)
 {
     reader->content_size_left = content_size_max;
@@ -98,11 +165,8 @@ void record_reader_limit(struct record_reader *reader, size_t content_size_max)
 
 void record_reader_destroy(struct record_reader *reader)
 {
-    if (reader == NULL)
-        return;
-    decompressor_destroy(reader->decompressor);
-    free(reader->window);
-    free(reader);
+    if (reader != NULL && (reader->codec == COMPRESSION_NONE || !spare_keep(reader)))
+        reader_free(reader);
 }
 
 // A cursor over bytes that are all there. The first failure sticks.
