@@ -9,6 +9,7 @@
 #include "net/poller.h"
 #include "net/protocol/api.h"
 #include "net/service.h"
+#include "net/socket_calls.h"
 #include "net/transport_tls.h"
 
 #include <assert.h>
@@ -24,6 +25,9 @@ enum {
     BUFFER_GROWTH = 4,
     // What one receive has room for although no frame needs as much.
     BURST_SIZE_MAX = 256 * 1024,
+    // Of a large frame over TLS the poll thread is woken when so much has come, instead of for each few records. Plain
+    // connections gain nothing by it.
+    LOW_WATER_SIZE = 128 * 1024,
     // What one connection receives of a frame before others of its poll thread get their turn.
     RECEIVE_SHARE = 4 * 1024 * 1024,
     // Frames up to this size need not wait for memory: first requests of today's clients, heartbeats, fetches.
@@ -303,6 +307,21 @@ static bool is_hello(const struct connection *connection)
            bytes[1] == TLS_RECORD_MAJOR_VERSION;
 }
 
+// While much of a frame is missing, the socket is readable only with a good part of it. False: there may be bytes that
+// no event will tell of. What the transport itself still holds of the frame is far less than LOW_WATER_SIZE.
+static bool settle_low_water(struct connection *connection, size_t missing)
+{
+    bool is_proven = atomic_load_explicit(&connection->is_proven, memory_order_relaxed);
+    bool wants = connection->transport.tls != NULL && missing >= 2 * (size_t)LOW_WATER_SIZE && is_proven &&
+                 !connection->is_slow && !connection->hung_up;
+    if (wants == connection->has_low_water)
+        return true;
+    if (socket_calls()->set_low_water(connection->transport.fd, wants ? LOW_WATER_SIZE : 1) != 0)
+        return true;
+    connection->has_low_water = wants;
+    return wants;
+}
+
 // Until a request is there or nothing more comes now.
 static enum connection_result receive_request(struct connection *connection)
 {
@@ -325,6 +344,8 @@ static enum connection_result receive_request(struct connection *connection)
             if (have >= need)
                 return take_request(connection, size);
         }
+        if (!connection->readable && !settle_low_water(connection, need - have))
+            connection->readable = true;
         if (!connection->readable) {
             if (have > 0) {
                 note_begun(connection, size_known);
@@ -408,6 +429,16 @@ static enum connection_result send_answer(struct connection *connection)
     if (result == -EAGAIN)
         connection->writable = false;
     return result == TRANSPORT_AGAIN ? CONNECTION_YIELDS : CONNECTION_WAITS;
+}
+
+bool connection_looks_again(struct connection *connection)
+{
+    if (!connection->has_low_water)
+        return false;
+    connection->is_slow = true;
+    connection->readable = true;
+    note_active(connection);
+    return true;
 }
 
 enum connection_result connection_run(struct connection *connection)

@@ -64,6 +64,8 @@ struct connection {
     enum connection_phase phase;
     enum request_end end;    // once the request is ended
     bool readable, writable; // worth trying
+    bool has_low_water;      // a few bytes are no event: much of a frame is missing
+    bool is_slow;            // it shall not have one any more
     bool hung_up;            // the peer's end is near: receive until it shows
     bool is_new;             // not yet watched
     struct buffer buffer;
@@ -95,6 +97,10 @@ bool connection_claim(struct connection *connection, unsigned events);
 
 // By the owner, or by whom the request's end was given to: does what can be done without waiting.
 enum connection_result connection_run(struct connection *connection);
+
+// By the owner, of a connection on which nothing seems to have come. True: it may be that only too little came to be
+// told of; run it, and from now on it is told of every byte.
+bool connection_looks_again(struct connection *connection);
 
 // The budget that a large frame's memory comes from. By the owner.
 struct memory_budget *connection_budget(const struct connection *connection);

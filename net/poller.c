@@ -235,7 +235,7 @@ static void sweep(struct poller *poller, bool everything, int64_t now_ms)
             continue;
         if (!connection_claim(connection, 0))
             continue;
-        if (everything || is_idle(connection, now_ms))
+        if (everything || (is_idle(connection, now_ms) && !connection_looks_again(connection)))
             end_connection(connection);
         else
             list_append(&poller->runnable, &connection->link);

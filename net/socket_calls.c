@@ -40,6 +40,11 @@ static ssize_t system_send(int fd, const struct msghdr *message, int flags)
     return result < 0 ? -errno : result;
 }
 
+static int system_set_low_water(int fd, int size)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &size, sizeof size) < 0 ? -errno : 0;
+}
+
 static int system_close(int fd)
 {
     return close(fd) < 0 ? -errno : 0; // not repeated: Linux has closed it even after EINTR
@@ -67,6 +72,7 @@ static const struct socket_calls system_calls = {
     .receive = system_receive,
     .receive_pieces = system_receive_pieces,
     .send = system_send,
+    .set_low_water = system_set_low_water,
     .close = system_close,
     .watch = system_watch,
     .wait = system_wait,

@@ -17,6 +17,7 @@ struct socket_calls {
     ssize_t (*receive)(int fd, void *buffer, size_t size);
     ssize_t (*receive_pieces)(int fd, const struct iovec *pieces, int count);
     ssize_t (*send)(int fd, const struct msghdr *message, int flags);
+    int (*set_low_water)(int fd, int size); // SO_RCVLOWAT: readable from so many bytes on
     int (*close)(int fd);
     int (*watch)(int epoll_fd, int fd, struct epoll_event *event); // EPOLL_CTL_ADD
     int (*wait)(int epoll_fd, struct epoll_event *events, int count_max, int timeout_ms);

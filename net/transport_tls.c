@@ -28,14 +28,14 @@ enum {
     BATCH_SIZE = 8 * RECORD_SIZE + 1024,
     // With a record's header, so much is received: a small request then takes one system call.
     AHEAD_SIZE = 4096,
-    // And this much of a large one: four records by one call.
-    AHEAD_SIZE_LARGE = 4 * RECORD_SIZE,
+    // And this much of a large one: eight records by one call.
+    AHEAD_SIZE_LARGE = 8 * RECORD_SIZE,
     RECORD_HEADER_SIZE = 5,
     // A peer that makes us answer (alerts, key updates) and never reads is given up at so many bytes.
     BEHIND_SIZE_MAX = 2 * BATCH_SIZE,
     // One that sends without end what is no data (key updates, empty records) likewise: OpenSSL would go on reading.
     // The longest handshake is far shorter.
-    BARREN_SIZE_MAX = 8 * RECORD_SIZE,
+    BARREN_SIZE_MAX = 16 * RECORD_SIZE,
 };
 
 // Confined to the owner of the transport.

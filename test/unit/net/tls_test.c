@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A listener with TLS and clients that mean well.
 #include "net/server.h"
+#include "net/socket_calls.h"
 
 #include "base/memory.h"
 #include "test/unit/net/tls_client.h"
@@ -339,6 +340,63 @@ static void gives_up_on_key_updates_without_end(void)
     tls_toy_stop(&toy);
 }
 
+static atomic_int low_water;
+
+static int note_low_water(int fd, int size)
+{
+    atomic_store(&low_water, size);
+    return socket_calls_of_system()->set_low_water(fd, size);
+}
+
+static bool low_water_gets_large(bool is_large)
+{
+    int tries = 0;
+    bool goes_on = true;
+    while ((atomic_load(&low_water) > 1) != is_large && goes_on)
+        goes_on = wait_step(&tries);
+    return goes_on;
+}
+
+// While much of it is missing the broker is not told of every byte, and that does harm neither the frame's end nor the
+// end of a connection on which nothing comes any more.
+static void waits_for_much_of_a_large_frame(void)
+{
+    enum { BODY_SIZE = 1000 * 1000, BEGUN_SIZE = 300 * 1000 };
+    struct socket_calls calls = *socket_calls_of_system();
+    calls.set_low_water = note_low_water;
+    atomic_store(&low_water, 1);
+    socket_calls_set(&calls);
+    struct toy toy;
+    tls_toy_init(&toy, &usual);
+    toy.config.idle_ms_max = 3000;
+    toy_start(&toy);
+    struct tls_client client;
+    tls_client_init(&client, &(struct tls_client_options){0});
+    CU_ASSERT_FATAL(tls_client_connect(&client, toy.port, NULL));
+    CU_ASSERT(tls_client_echo(&client, "echo", 4)); // of strangers it is told of every byte
+    char *body = memory_alloc(BODY_SIZE);
+    body[0] = TOY_ECHO;
+    uint8_t *frame = memory_alloc(BODY_SIZE + 100);
+    size_t size = client_frame(frame, 1, body, BODY_SIZE), got = 0;
+    CU_ASSERT_EQUAL(SSL_write_ex(client.ssl, frame, BEGUN_SIZE, &got), 1);
+    CU_ASSERT(low_water_gets_large(true));
+    CU_ASSERT_EQUAL(SSL_write_ex(client.ssl, frame + BEGUN_SIZE, size - BEGUN_SIZE, &got), 1);
+    uint8_t *answer = tls_client_receive(&client, &got);
+    CU_ASSERT_PTR_NOT_NULL(answer);
+    CU_ASSERT_EQUAL(got, BODY_SIZE);
+    free(answer);
+    CU_ASSERT(low_water_gets_large(false));
+    CU_ASSERT(tls_client_echo(&client, "echo", 4));
+    CU_ASSERT_EQUAL(SSL_write_ex(client.ssl, frame, BEGUN_SIZE, &got), 1);
+    CU_ASSERT(low_water_gets_large(true));
+    CU_ASSERT_PTR_NULL(tls_client_receive(&client, &got));
+    free(frame);
+    free(body);
+    tls_client_fini(&client);
+    tls_toy_stop(&toy);
+    socket_calls_set(NULL);
+}
+
 SUITE_MAIN("net/tls", {"answers over both versions", answers_over_both_versions},
            {"carries bytes intact", carries_bytes_intact},
            {"sends large answers and sources", sends_large_answers_and_sources},
@@ -348,4 +406,5 @@ SUITE_MAIN("net/tls", {"answers over both versions", answers_over_both_versions}
            {"offers only what is configured", offers_only_what_is_configured},
            {"falls back without the kernel", falls_back_without_the_kernel},
            {"follows key updates", follows_key_updates},
-           {"gives up on key updates without end", gives_up_on_key_updates_without_end})
+           {"gives up on key updates without end", gives_up_on_key_updates_without_end},
+           {"waits for much of a large frame", waits_for_much_of_a_large_frame})
