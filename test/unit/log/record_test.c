@@ -154,6 +154,70 @@ static void built_batches_read_back(void)
     }
 }
 
+// Records of all sizes around the reader's window, every third with a header, every fifth with a key.
+static uint8_t *build_mixed_batch(enum compression_codec codec, int32_t record_count, size_t *size)
+{
+    static uint8_t value[150000];
+    const struct batch_header header = {.attributes = (int16_t)codec, .base_timestamp = 1000, .producer_id = -1};
+    static const uint8_t headers[] = {2, 'h', 1};
+    struct batch_builder *builder = batch_builder_create(&header, codec, COMPRESSION_LEVEL_DEFAULT);
+    for (int32_t i = 0; i < record_count; i++) {
+        size_t value_size = i % 50 == 49 ? sizeof value - (size_t)i : (size_t)i * 37 % 3000;
+        for (size_t j = 0; j < value_size; j++)
+            value[j] = (uint8_t)(j * (size_t)(i + 1) >> 3);
+        batch_builder_append(builder, 1000 + i, i % 5 ? VIEW_NULL : view_of("key", 3), view_of(value, value_size),
+                             i % 3 ? view_of("", 0) : view_of(headers, sizeof headers), i % 3 ? 0 : 1);
+    }
+    uint8_t *batch = batch_builder_finish(builder, size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(batch);
+    batch_builder_destroy(builder);
+    return batch;
+}
+
+// How many records are read, all of them being right.
+static int32_t count_records(struct view batch, enum record_result (*read)(struct record_reader *, struct record *),
+                             enum record_result *result)
+{
+    struct batch_header header;
+    batch_header_decode(batch.data, &header);
+    struct record_reader *reader = record_reader_create(batch, &header, SIZE_MAX);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+    int32_t count = 0;
+    struct record record;
+    while ((*result = read(reader, &record)) == RECORD_FOUND) {
+        CU_ASSERT_EQUAL(record.offset_delta, count);
+        CU_ASSERT_EQUAL(record.timestamp, 1000 + count);
+        CU_ASSERT_EQUAL(view_is_null(record.key), count % 5 != 0);
+        CU_ASSERT_EQUAL(record.header_count, count % 3 == 0);
+        count++;
+    }
+    record_reader_destroy(reader);
+    return count;
+}
+
+// A thread's readers follow each other in the same memory: nothing of a stream that broke off is left for the next one.
+static void readers_follow_each_other(void)
+{
+    enum { RECORD_COUNT = 400 };
+    for (int codec = COMPRESSION_NONE; codec < COMPRESSION_CODEC_COUNT; codec++) {
+        size_t size;
+        uint8_t *bytes = build_mixed_batch((enum compression_codec)codec, RECORD_COUNT, &size);
+        struct view whole = view_of(bytes, size);
+        enum record_result result;
+        for (size_t part = 0; part < 8; part++) {
+            size_t cut = BATCH_HEADER_SIZE + (size - BATCH_HEADER_SIZE) * part / 8;
+            CU_ASSERT_TRUE(count_records(view_of(bytes, cut), part % 2 ? record_reader_next : record_reader_skip,
+                                         &result) < RECORD_COUNT);
+            CU_ASSERT_NOT_EQUAL(result, RECORD_END);
+            CU_ASSERT_EQUAL(count_records(whole, record_reader_skip, &result), RECORD_COUNT);
+            CU_ASSERT_EQUAL(result, RECORD_END);
+            CU_ASSERT_EQUAL(count_records(whole, record_reader_next, &result), RECORD_COUNT);
+            CU_ASSERT_EQUAL(result, RECORD_END);
+        }
+        free(bytes);
+    }
+}
+
 // Every truncation and every flipped bit of a payload ends in an error or in records, never outside the bytes.
 static void damaged_batches_end_in_an_error(void)
 {
@@ -284,5 +348,6 @@ static void varints_are_zigzag(void)
 
 SUITE_MAIN("log/record", {"golden batches read as in Kafka", golden_batches_read_as_in_kafka},
            {"built batches read back", built_batches_read_back},
+           {"readers follow each other", readers_follow_each_other},
            {"damaged batches end in an error", damaged_batches_end_in_an_error},
            {"both ways of reading agree", both_ways_of_reading_agree}, {"varints are zigzag", varints_are_zigzag})
