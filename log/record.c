@@ -17,8 +17,9 @@
 
 // Each thread keeps one reader of compressed batches for the next batch of the same codec: taking its memory from the
 // system and giving it back costs more than a small batch's records. Not beyond this size, which hostile streams and
-// unusual producers exceed.
-#define SPARE_MEMORY_MAX ((size_t)2 * 1024 * 1024)
+// unusual producers exceed; the usual level of zstd has a window of 2 MB, of which a batch uses as much as it expands
+// to.
+#define SPARE_MEMORY_MAX ((size_t)4 * 1024 * 1024)
 
 static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
 static pthread_key_t spare_key; // of the thread's spare reader
