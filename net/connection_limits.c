@@ -2,7 +2,9 @@
 #include "net/connection_limits.h"
 
 #include "base/clock.h"
+#include "base/logger.h"
 #include "base/memory.h"
+#include "net/endpoint.h"
 #include "net/server.h"
 
 #include <arpa/inet.h>
@@ -18,6 +20,8 @@
 // As in Apache Kafka with its defaults: the rate is that of the last ten seconds, so that a burst may take as many
 // connections as belong to them; and none is held back for longer than a second.
 enum { BURST_S = 10, HELD_BACK_MS_MAX = 1000 };
+
+enum { WARNING_INTERVAL_MS = 60 * 1000 };
 
 struct address_count {
     size_t count;
@@ -192,6 +196,18 @@ static bool is_full(struct connection_limits *limits, const struct listener_limi
     return listener->count >= listener->count_max || (!listener->is_exempt && limits->count >= limits->count_max);
 }
 
+static void warn_that_full(struct connection_limits *limits, const struct endpoint *endpoint)
+    LOCK_REQUIRES(limits->lock)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (limits->warned_ms != 0 && now_ms - limits->warned_ms < WARNING_INTERVAL_MS)
+        return;
+    limits->warned_ms = now_ms;
+    logger_warn("Listener %s accepts no more connections until others end: there are as many as max.connections "
+                "allows, of the broker or of this listener.",
+                endpoint->listener_name);
+}
+
 bool connection_limits_wait(struct connection_limits *limits, const struct endpoint *endpoint)
 {
     int64_t held_back_until_ms = clock_monotonic_ms() + HELD_BACK_MS_MAX;
@@ -201,12 +217,14 @@ bool connection_limits_wait(struct connection_limits *limits, const struct endpo
         int64_t due_ms = due_ns(limits, listener) / 1000000 + 1;
         if (due_ms > held_back_until_ms)
             due_ms = held_back_until_ms;
-        if (is_full(limits, listener))
+        if (is_full(limits, listener)) {
+            warn_that_full(limits, endpoint);
             condition_wait(&limits->changed, &limits->lock);
-        else if (clock_monotonic_ms() >= due_ms)
+        } else if (clock_monotonic_ms() >= due_ms) {
             break;
-        else
+        } else {
             condition_wait_until(&limits->changed, &limits->lock, due_ms);
+        }
     }
     bool allowed = !limits->is_over;
     lock_release(&limits->lock);

@@ -39,6 +39,8 @@ struct connection_limits {
     struct map addresses LOCK_GUARDED;             // 16 bytes to struct address_count, while it has connections
     struct map overrides LOCK_GUARDED;             // 16 bytes to struct address_count, whose count_max it gives
     bool is_over LOCK_GUARDED;
+    int64_t warned_ms
+        LOCK_GUARDED; // clock_monotonic_ms() of the last line about a full broker or listener; 0: none yet
 };
 
 // Without limits. The endpoints stay where they are as long as the limits live; exempt_listener is a name of theirs or
@@ -52,7 +54,8 @@ void connection_limits_fini(struct connection_limits *limits);
 int connection_limits_set(struct connection_limits *limits, const struct server_limits *wanted, char **reason)
     __attribute__((warn_unused_result));
 
-// Waits until one more connection is allowed on that listener. False: connection_limits_end was called.
+// Waits until one more connection is allowed on that listener, and says so in the log, once a minute at most. False:
+// connection_limits_end was called.
 bool connection_limits_wait(struct connection_limits *limits, const struct endpoint *listener);
 
 // Counts a connection. False: its address has as many as it may; it is not counted.

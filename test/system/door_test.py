@@ -55,6 +55,7 @@ class DoorTest(unittest.TestCase):
         waiting.socket.settimeout(0.3)
         with self.assertRaises(socket.timeout):
             waiting.socket.recv(1)
+        wait_for(lambda: 'Listener CLIENT accepts no more connections' in self.broker.output(), 'a warning')
         waiting.socket.settimeout(60)
         self.change('listener.name.client.max.connections', '4')
         self.assertIsInstance(waiting.answer(), bytes)
