@@ -31,6 +31,7 @@
 #include "server/security/tls_listeners.h"
 #include "zk/session.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,9 +165,23 @@ LOG_JOB(checkpoint_high_watermarks, log_manager_checkpoint_high_watermarks(logs)
 LOG_JOB(expire_producers, log_manager_expire_producers(logs, clock_now_ms()))
 #undef LOG_JOB
 
+// The allocator keeps the memory of connections that are gone; of a crowd that is much.
+static void return_memory(void *context)
+{
+    enum { CROWD = 500 };
+    struct broker *broker = context;
+    size_t count = server_connection_count(broker->server);
+    if (count > broker->connections_max)
+        broker->connections_max = count;
+    if (broker->connections_max - count < CROWD)
+        return;
+    malloc_trim(0);
+    broker->connections_max = count;
+}
+
 static void schedule_jobs(struct broker *broker)
 {
-    enum { RUN_DELAYED_MS = 1000, CERTIFICATE_CHECK_MS = 1000 };
+    enum { RUN_DELAYED_MS = 1000, RETURN_MEMORY_MS = 1000, CERTIFICATE_CHECK_MS = 1000 };
     const struct config *config = broker->config;
     struct scheduler *scheduler = broker->scheduler;
     int64_t initial_ms = config_integer(config, OPTION_LOG_INITIAL_TASK_DELAY_MS);
@@ -187,6 +202,7 @@ static void schedule_jobs(struct broker *broker)
     if (tls_listeners_contexts(broker->tls_listeners) != NULL)
         scheduler_repeat(scheduler, "certificates", tls_listeners_check_files, broker->tls_listeners,
                          CERTIFICATE_CHECK_MS, CERTIFICATE_CHECK_MS);
+    scheduler_repeat(scheduler, "return of memory", return_memory, broker, RETURN_MEMORY_MS, RETURN_MEMORY_MS);
     scheduler_run_after(scheduler, "advertised names", broker_check_advertised, broker, 0);
 }
 

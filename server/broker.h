@@ -52,6 +52,7 @@ struct broker {
     atomic_bool is_serving; // also read by whoever finds a log directory failed
     bool logs_are_loaded;
     int started_count;
+    size_t connections_max; // since memory was last given back; the job's
 };
 
 // The first part of the start, with these settings (of the file and the command line): everything up to bound
