@@ -59,8 +59,10 @@ static void consumer_connect(struct consumer *consumer)
     char reason[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     struct client_session *session = &consumer->session;
-    if (!client_config_apply(CLIENT_CONSUMER, properties, conf, &session->settings, &error))
+    if (!client_config_apply(CLIENT_CONSUMER, properties, conf, &session->settings, &error)) {
+        rd_kafka_conf_destroy(conf);
         exit_config(error);
+    }
     snprintf(session->who, sizeof session->who, "Consumer clientId=%s, groupId=%s",
              properties_get(properties, "client.id"), properties_get(properties, "group.id"));
     const char *excludes = properties_get(properties, "exclude.internal.topics");

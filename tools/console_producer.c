@@ -206,8 +206,10 @@ static void producer_connect(struct producer *producer, struct properties *prope
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     struct client_session *session = &producer->session;
     producer_settle_idempotence(properties);
-    if (!client_config_apply(CLIENT_PRODUCER, properties, conf, &session->settings, &error))
+    if (!client_config_apply(CLIENT_PRODUCER, properties, conf, &session->settings, &error)) {
+        rd_kafka_conf_destroy(conf);
         exit_with("org.apache.kafka.common.config.ConfigException", error);
+    }
     producer->max_block_ms = number_property(properties, "max.block.ms", 60000);
     producer->max_request_size = number_property(properties, "max.request.size", 1048576);
     snprintf(session->who, sizeof session->who, "Producer clientId=%s", properties_get(properties, "client.id"));

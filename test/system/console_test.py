@@ -168,18 +168,19 @@ class Console(unittest.TestCase):
     def test_keys_of_other_configurations(self):
         self.assertIn("The configuration 'nonsense' is not known and has no effect.",
                       self.produce('keys', 'x', arguments=('--producer-property', 'nonsense=1')).stderr)
-        for key in ('security.protocol=SSL', 'ssl.truststore.location=/x', 'sasl.mechanism=PLAIN'):
-            result = subprocess.run(words('kafka-console-producer.sh', *self.server, '--topic', 'keys',
-                                          '--producer-property', key), input='x\n', capture_output=True, text=True)
-            self.assertEqual(result.returncode, 1)
-            self.assertIn(f"The configuration {key.split('=')[0]} is not supported", result.stderr)
-            with tempfile.NamedTemporaryFile('w', suffix='.properties') as file:
-                file.write(key + '\n')
-                file.flush()
-                result = subprocess.run(words('kafka-topics.sh', *self.server, '--command-config', file.name, '--list'),
-                                        capture_output=True, text=True)
-            self.assertEqual(result.returncode, 1)
-            self.assertIn(f"The configuration {key.split('=')[0]} is not supported", result.stderr)
+        refusal = 'The configuration sasl.mechanism is not supported'
+        result = subprocess.run(words('kafka-console-producer.sh', *self.server, '--topic', 'keys',
+                                      '--producer-property', 'sasl.mechanism=PLAIN'),
+                                input='x\n', capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(refusal, result.stderr)
+        with tempfile.NamedTemporaryFile('w', suffix='.properties') as file:
+            file.write('sasl.mechanism=PLAIN\n')
+            file.flush()
+            result = subprocess.run(words('kafka-topics.sh', *self.server, '--command-config', file.name, '--list'),
+                                    capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(refusal, result.stderr)
 
     def test_deserializers_by_class_name(self):
         package = 'org.apache.kafka.common.serialization.'
