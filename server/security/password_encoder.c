@@ -233,7 +233,8 @@ static bool read_scheme(const char *encoded, struct scheme *scheme)
 static char *decrypt(const struct scheme *scheme, const char *secret, unsigned char *bytes, int size)
 {
     EVP_CIPHER_CTX *cipher = open_cipher(scheme, secret, false);
-    unsigned char *plain = memory_alloc((size_t)size + BLOCK_SIZE + 1);
+    size_t plain_size = (size_t)size + BLOCK_SIZE + 1;
+    unsigned char *plain = memory_alloc(plain_size);
     int count = 0, rest = 0;
     size -= scheme->tag_size;
     bool is_right =
@@ -241,8 +242,8 @@ static char *decrypt(const struct scheme *scheme, const char *secret, unsigned c
         (!scheme->is_gcm || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, scheme->tag_size, bytes + size) == 1) &&
         EVP_DecryptUpdate(cipher, plain, &count, bytes, size) == 1 &&
         EVP_DecryptFinal_ex(cipher, plain + count, &rest) == 1;
-    char *password = is_right ? view_dup(view_of(plain, (size_t)(count + rest))) : NULL;
-    explicit_bzero(plain, (size_t)size + BLOCK_SIZE + 1);
+    char *password = is_right ? view_dup(view_of(plain, (size_t)count + (size_t)rest)) : NULL;
+    explicit_bzero(plain, plain_size);
     free(plain);
     EVP_CIPHER_CTX_free(cipher);
     return password;
