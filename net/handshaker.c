@@ -14,9 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 enum {
     EVENTS_PER_WAIT = 64,
@@ -34,23 +32,13 @@ LOCK_UNCHECKED int handshaker_init(struct handshaker *handshaker, struct service
     list_init(&handshaker->all);
     list_init(&handshaker->begun);
     handshaker->context = tls_context_share(context);
-    handshaker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (handshaker->epoll_fd < 0)
-        return -errno;
-    handshaker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (handshaker->wake_fd < 0)
-        return -errno;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    return epoll_ctl(handshaker->epoll_fd, EPOLL_CTL_ADD, handshaker->wake_fd, &event) < 0 ? -errno : 0;
+    return wakeable_epoll_open(&handshaker->epoll_fd, &handshaker->wake_fd);
 }
 
 LOCK_UNCHECKED void handshaker_fini(struct handshaker *handshaker)
 {
     handshaker_stop(handshaker);
-    if (handshaker->epoll_fd >= 0)
-        close(handshaker->epoll_fd);
-    if (handshaker->wake_fd >= 0)
-        close(handshaker->wake_fd);
+    wakeable_epoll_close(handshaker->epoll_fd, handshaker->wake_fd);
     tls_context_release(&handshaker->context);
     lock_fini(&handshaker->lock);
 }

@@ -10,8 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum {
     EVENTS_PER_WAIT = 64,
@@ -48,22 +46,12 @@ int poller_init(struct poller *poller, struct service *service)
     list_init(&poller->unproven);
     list_init(&poller->requested);
     list_init(&poller->quick);
-    poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (poller->epoll_fd < 0)
-        return -errno;
-    poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (poller->wake_fd < 0)
-        return -errno;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    return epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &event) < 0 ? -errno : 0;
+    return wakeable_epoll_open(&poller->epoll_fd, &poller->wake_fd);
 }
 
 void poller_fini(struct poller *poller)
 {
-    if (poller->epoll_fd >= 0)
-        close(poller->epoll_fd);
-    if (poller->wake_fd >= 0)
-        close(poller->wake_fd);
+    wakeable_epoll_close(poller->epoll_fd, poller->wake_fd);
     lock_fini(&poller->lock);
 }
 

@@ -2,6 +2,7 @@
 #include "net/socket_calls.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 static int system_accept(int fd, struct sockaddr *address, socklen_t *size)
@@ -93,4 +94,25 @@ void socket_calls_set(const struct socket_calls *calls)
 const struct socket_calls *socket_calls_of_system(void)
 {
     return &system_calls;
+}
+
+int wakeable_epoll_open(int *epoll_fd, int *wake_fd)
+{
+    *wake_fd = -1;
+    *epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (*epoll_fd < 0)
+        return -errno;
+    *wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (*wake_fd < 0)
+        return -errno;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+    return epoll_ctl(*epoll_fd, EPOLL_CTL_ADD, *wake_fd, &event) < 0 ? -errno : 0;
+}
+
+void wakeable_epoll_close(int epoll_fd, int wake_fd)
+{
+    if (epoll_fd >= 0)
+        close(epoll_fd);
+    if (wake_fd >= 0)
+        close(wake_fd);
 }

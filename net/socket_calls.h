@@ -31,4 +31,9 @@ const struct socket_calls *socket_calls(void);
 void socket_calls_set(const struct socket_calls *calls);
 const struct socket_calls *socket_calls_of_system(void);
 
+// What a thread that waits for events needs: an epoll instance, and an eventfd in it (edge-triggered, data.ptr NULL)
+// for `wake`. Returns 0 or -errno; either is -1 until it is open. The second closes what is open.
+int wakeable_epoll_open(int *epoll_fd, int *wake_fd) __attribute__((warn_unused_result));
+void wakeable_epoll_close(int epoll_fd, int wake_fd);
+
 #endif
